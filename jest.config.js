@@ -1,0 +1,10 @@
+/** Jest runs what `nest build` compiled: the tests meet the very files that the package ships. */
+export default {
+  rootDir: 'dist/test',
+  testMatch: ['**/*.spec.js'],
+  testEnvironment: 'node',
+  transform: {},
+  globalSetup: './support/global-setup.js',
+  globalTeardown: './support/global-teardown.js',
+  testTimeout: 60_000,
+};
