@@ -1,0 +1,40 @@
+import { describe, test } from '@jest/globals';
+import { createServerSchema } from './server-schema.js';
+import { createSqliteFile } from './sqlite-file.js';
+import { type TestDatabase } from './test-database.js';
+import { currentTestRun, type DatabaseKind, type RunDatabase } from './test-run.js';
+
+export type { ExtraOptions, TestDatabase } from './test-database.js';
+
+/** One of the databases of this run. */
+export interface Database {
+  readonly kind: DatabaseKind;
+  /** A fresh, empty schema; `drop` it afterwards. */
+  create(): Promise<TestDatabase>;
+}
+
+/** `describe` once for every database of this run. */
+export function forEachDatabase(body: (database: Database) => void): void {
+  describeEach(currentTestRun().databases, body);
+}
+
+/** `describe` once for every database of this run that is a server. */
+export function forEachServer(body: (database: Database) => void): void {
+  describeEach(
+    currentTestRun().databases.filter(({ kind }) => kind !== 'sqlite'),
+    body,
+  );
+}
+
+/** A fresh, empty schema on a server of the test's own (`startServer`). */
+export function createDatabase(kind: DatabaseKind, serverUrl: string): Promise<TestDatabase> {
+  return kind === 'sqlite' ? createSqliteFile() : createServerSchema(kind, serverUrl);
+}
+
+function describeEach(databases: RunDatabase[], body: (database: Database) => void): void {
+  for (const { kind, url } of databases) {
+    describe(`on ${kind}`, () => body({ kind, create: () => createDatabase(kind, url) }));
+  }
+  // A file without any test would fail.
+  if (databases.length === 0) test.skip('no database of this run is a server', () => {});
+}

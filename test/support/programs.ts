@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { userInfo } from 'node:os';
+import { promisify } from 'node:util';
+
+export const run = promisify(execFile);
+
+// Server programs live in folders that an ordinary user's PATH often lacks.
+const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/libexec', '/usr/local/mysql/bin'];
+
+/** Every place where a program of this name lies: in `first`, then in the order of PATH. */
+export async function findPrograms(name: string, first: string[] = []): Promise<string[]> {
+  const folders = [...first, ...(process.env['PATH'] ?? '').split(delimiter), ...SERVER_FOLDERS];
+  const found: string[] = [];
+  for (const path of new Set(folders.filter(Boolean).map((folder) => join(folder, name)))) {
+    if (await isExecutable(path)) found.push(path);
+  }
+  return found;
+}
+
+export const isRoot = () => userInfo().uid === 0;
+
+/** Whether `aptInstall` can work here: root on a Debian-like system. */
+export async function canAptInstall(): Promise<boolean> {
+  return isRoot() && (await findPrograms('apt-get')).length > 0;
+}
+
+export async function aptInstall(...packages: string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  console.error(`test set-up: installing ${packages.join(', ')} by apt-get`);
+  // Two runs on one machine, or unattended upgrades, may hold the lock for a while.
+  const patient = ['-o', 'DPkg::Lock::Timeout=300', '-qq'];
+  await run('apt-get', [...patient, 'update'], { env });
+  await run('apt-get', [...patient, 'install', '-y', '--no-install-recommends', ...packages], { env });
+}
+
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
