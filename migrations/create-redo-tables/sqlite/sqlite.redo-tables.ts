@@ -1,0 +1,40 @@
+import type { QueryRunner } from 'typeorm';
+import type { RedoTables } from '../redo-tables.js';
+import { createLockTable, revertLockTable } from './lock.table.js';
+import { createPauseTable, dropPauseTable } from './pause.table.js';
+import { createOrTakeBackTaskTable, revertTaskTable } from './task.table.js';
+import { createWorkerTable, dropWorkerTable } from './worker.table.js';
+
+/** SQLite undoes a run that broke off, DDL included, as long as it runs in a transaction. */
+export const sqliteRedoTables: RedoTables = {
+  async create(queryRunner) {
+    await inTransaction(queryRunner, async () => {
+      await createLockTable(queryRunner);
+      await createWorkerTable(queryRunner);
+      await createPauseTable(queryRunner);
+      await createOrTakeBackTaskTable(queryRunner);
+    });
+  },
+
+  async revert(queryRunner) {
+    await inTransaction(queryRunner, async () => {
+      await dropWorkerTable(queryRunner);
+      await dropPauseTable(queryRunner);
+      await revertTaskTable(queryRunner);
+      await revertLockTable(queryRunner);
+    });
+  },
+};
+
+/** TypeORM begins one for migrations, unless it is told not to (`migrationsTransactionMode: 'none'`). */
+async function inTransaction(queryRunner: QueryRunner, work: () => Promise<void>): Promise<void> {
+  if (queryRunner.isTransactionActive) return work();
+  await queryRunner.startTransaction();
+  try {
+    await work();
+    await queryRunner.commitTransaction();
+  } catch (error) {
+    await queryRunner.rollbackTransaction();
+    throw error;
+  }
+}
