@@ -1,0 +1,68 @@
+import * as messages from './redo.messages.js';
+
+/** What one option accepts, in words and as a check. */
+export interface Rule {
+  readonly allowed: string;
+  accepts(value: unknown): boolean;
+}
+
+/** Ten years, the furthest this library plans ahead. */
+export const TEN_YEARS = 315_576_000_000;
+/** The longest delay of Node's `setTimeout`, ms (about 24.8 days). */
+const LONGEST_TIMER = 2_147_483_647;
+
+const rule = (allowed: string, accepts: (value: unknown) => boolean): Rule => ({ allowed, accepts });
+
+export const integer = (min: number, max: number, unit = ''): Rule =>
+  rule(
+    `an integer from ${min} to ${max}${unit && ` ${unit}`}`,
+    (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+  );
+export const milliseconds = (min = 0, max = TEN_YEARS): Rule => integer(min, max, 'ms');
+export const timerMilliseconds = (min: number): Rule => milliseconds(min, LONGEST_TIMER);
+export const fraction = rule(
+  'a number from 0 to 1',
+  (value) => typeof value === 'number' && value >= 0 && value <= 1,
+);
+export const flag = rule('true or false', (value) => typeof value === 'boolean');
+export const date = rule(
+  'a valid Date',
+  (value) => value instanceof Date && !Number.isNaN(value.getTime()),
+);
+export const text = (maxLength: number): Rule =>
+  rule(
+    `a string of 1 to ${maxLength} characters without white space at its ends`,
+    (value) =>
+      typeof value === 'string' && value.trim() === value && value !== '' && [...value].length <= maxLength,
+  );
+export const object = rule(
+  'an object',
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+);
+export const either = (...rules: Rule[]): Rule =>
+  rule(rules.map((each) => each.allowed).join(', or '), (value) => rules.some((each) => each.accepts(value)));
+export const exactly = (expected: unknown, allowed: string): Rule =>
+  rule(allowed, (value) => value === expected);
+
+/** The rule of task type ids: `redo_task_id` holds 64 characters. */
+export const taskTypeId = text(64);
+
+/**
+ * Checks an options object against its rules. A key that is absent or `undefined` is left to its default.
+ *
+ * @param fail makes the error that is thrown, from a sentence
+ */
+export function checkOptions<T extends object>(
+  where: string,
+  given: T,
+  rules: Readonly<Record<keyof T & string, Rule>>,
+  fail: (message: string) => Error,
+): void {
+  if (!object.accepts(given)) throw fail(messages.badValue(where, given, object.allowed));
+  for (const [key, value] of Object.entries(given)) {
+    const known = (rules as Readonly<Record<string, Rule | undefined>>)[key];
+    if (!known) throw fail(messages.unknownOption(where, key, Object.keys(rules)));
+    if (value !== undefined && !known.accepts(value))
+      throw fail(messages.badValue(`${where}.${key}`, value, known.allowed));
+  }
+}

@@ -1,0 +1,39 @@
+import type { QueryRunner } from 'typeorm';
+import type { Dialect } from './dialect.js';
+import type { Work } from './work.js';
+
+/** Where work is done: every statement of this library goes through here, or through the caller's own transaction. */
+export interface Database {
+  readonly dialect: Dialect;
+  /** Name for messages, without credentials. */
+  readonly name: string;
+  /**
+   * All of `work` in one READ COMMITTED transaction. It is rolled back when `work` throws; then the connection is back
+   * in the pool, or closed when it is not known to be good.
+   */
+  transaction<T>(work: () => Work<T>): Promise<T>;
+  /** Each statement for itself. */
+  run<T>(work: () => Work<T>): Promise<T>;
+  /** Closes what this object opened; the application's data source is not its own. */
+  close(): Promise<void>;
+}
+
+/** Does work on a TypeORM query runner, in whatever transaction it is in. */
+export async function runOn<T>(runner: QueryRunner, work: Work<T>): Promise<T> {
+  let step = work.next();
+  while (!step.done) {
+    let result;
+    try {
+      result = await runner.query(step.value.text, [...step.value.values], true);
+    } catch (error) {
+      step = work.throw(error);
+      continue;
+    }
+    step = work.next({
+      rows: (result.records ?? []) as Record<string, unknown>[],
+      affected: result.affected ?? 0,
+      insertId: Number((result.raw as { insertId?: unknown } | undefined)?.insertId ?? result.raw),
+    });
+  }
+  return step.value;
+}

@@ -1,0 +1,38 @@
+import type { Statement } from './sql.js';
+import type { Answer, Work } from './work.js';
+
+/** All that differs between databases. One object each; everything else in `store/` is the same SQL. */
+export interface Dialect {
+  readonly name: string;
+  /** The database's clock: epoch milliseconds, the same for a whole statement. */
+  readonly now: Statement;
+  /** The smaller, the larger of two expressions. */
+  least(one: Statement, other: Statement): Statement;
+  greatest(one: Statement, other: Statement): Statement;
+  /** A member of a UNION ALL that has an ORDER BY and a LIMIT of its own. */
+  unionMember(select: Statement): Statement;
+  /** Locks the lock row for the transaction. No row: it does not exist, or somebody has it. Never waits. */
+  lockRow(resource: string): Statement;
+  /** Adds the lock row unless it is there. */
+  createLockRow(resource: string, description: string): Statement;
+  /** Adds a pause unless it is there. */
+  insertPause(values: Statement): Statement;
+  /** Locks the selected rows for the transaction, passing over those that somebody has. */
+  readonly forUpdateSkipLocked: Statement;
+  /** Reads the newest committed rows, whatever the snapshot of the caller's transaction, and keeps them as they are. */
+  readonly forShare: Statement;
+  /** The ids of a multi-row INSERT, in the order of its rows. */
+  insertedIds(answer: Answer, count: number): Work<number[]>;
+  /** Inserts rows whose `dedupe_hash` is free and passes over the others: hash → id of each row that it created. */
+  insertFree(columns: Statement, values: Statement, hashes: readonly string[]): Work<Map<string, number>>;
+  /** A table is missing. */
+  isMissingTable(error: unknown): boolean;
+  /** The statement did not happen and may be tried again: deadlock, lock time-out, a busy file. */
+  isRolledBack(error: unknown): boolean;
+}
+
+/** TypeORM wraps what the driver threw. */
+export function driverError(error: unknown): { code?: string; errno?: number; message?: string } {
+  const wrapped = error as { driverError?: object } | null | undefined;
+  return wrapped?.driverError ?? (error as object | null) ?? {};
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import type { Dialect } from './dialect.js';
+import { joined, list, sql, type Statement } from './sql.js';
+import { rows, type Work } from './work.js';
+
+/** An instant as the caller gave it: ms from the database's now, or epoch ms. */
+export type Instant = { readonly in: number } | { readonly at: number };
+
+/** A task that passed every check, ready to be written. */
+export interface NewTask {
+  readonly applicationName: string;
+  readonly redoTaskId: string;
+  readonly maxAttempts: number;
+  readonly tryForever: boolean;
+  /** `{"params": …}` */
+  readonly reqParam: string;
+  readonly due: Instant;
+  readonly expiry: Instant | null;
+  readonly dedupeKey: string | null;
+}
+
+export interface AddedTask {
+  readonly id: number;
+  /** `false`: a live task of the same type had the `dedupeKey` already, and this is its id. */
+  readonly created: boolean;
+}
+
+/** One statement holds at most so many rows and about so many characters: servers limit the size of a packet. */
+const MOST_ROWS = 1_000;
+const MOST_CHARACTERS = 1_000_000;
+
+const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, req_param,
+  add_time, next_exec_time, expire_time, dedupe_key, dedupe_hash`;
+
+/** Inserts tasks, in order; rows without a `dedupeKey` go in few statements. */
+export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
+  const added: AddedTask[] = [];
+  for (const chunk of inStatements(tasks))
+    added.push(...(yield* chunk[0]?.dedupeKey === null ? insertPlain(dialect, chunk) : insertKeyed(dialect, chunk)));
+  return added;
+}
+
+/** The database's clock, epoch ms. */
+export function* readClock(dialect: Dialect): Work<number> {
+  const [row] = yield* rows<{ now: number | string }>(sql`SELECT ${dialect.now} AS now`);
+  return Number(row?.now);
+}
+
+/** What makes two tasks the same to `dedupeKey`; by hash, since columns compare more loosely than JavaScript does. */
+export const dedupeHash = (applicationName: string, redoTaskId: string, dedupeKey: string): string =>
+  createHash('sha256')
+    .update(JSON.stringify([applicationName, redoTaskId, dedupeKey]))
+    .digest('hex');
+
+function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
+  const answer = yield sql`INSERT INTO tbl_redotask (${COLUMNS}) VALUES ${values(dialect, tasks)}`;
+  const ids = yield* dialect.insertedIds(answer, tasks.length);
+  return ids.map((id) => ({ id, created: true }));
+}
+
+/** Insert what is free, read what is not; what vanished in between (its task succeeded) is free now: again. */
+function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
+  const byHash = new Map<string, NewTask>();
+  for (const task of tasks) {
+    const hash = hashOf(task);
+    if (!byHash.has(hash)) byHash.set(hash, task);
+  }
+  const created = new Map<string, number>();
+  const present = new Map<string, number>();
+  for (let missing = [...byHash.keys()]; missing.length > 0; ) {
+    const wanted = missing.flatMap((hash) => byHash.get(hash) ?? []);
+    for (const [hash, id] of yield* dialect.insertFree(COLUMNS, values(dialect, wanted), missing))
+      created.set(hash, id);
+    missing = missing.filter((hash) => !created.has(hash));
+    if (missing.length === 0) break;
+    const found = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
+      SELECT id, dedupe_hash FROM tbl_redotask WHERE dedupe_hash IN (${list(missing)}) ${dialect.forShare}`);
+    for (const row of found) present.set(row.dedupe_hash, Number(row.id));
+    missing = missing.filter((hash) => !present.has(hash));
+  }
+  return tasks.map((task) => {
+    const hash = hashOf(task);
+    const id = created.get(hash);
+    if (id === undefined) return { id: present.get(hash) ?? NaN, created: false };
+    return { id, created: byHash.get(hash) === task };
+  });
+}
+
+const hashOf = (task: NewTask): string =>
+  dedupeHash(task.applicationName, task.redoTaskId, task.dedupeKey ?? '');
+
+function values(dialect: Dialect, tasks: readonly NewTask[]): Statement {
+  return joined(
+    tasks.map((task) => {
+      const due = dueTime(dialect, task.due);
+      const expiry = task.expiry && instant(dialect, task.expiry);
+      return sql`(
+        ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${task.reqParam},
+        ${dialect.now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry},
+        ${task.dedupeKey}, ${task.dedupeKey === null ? null : hashOf(task)})`;
+    }),
+    ', ',
+  );
+}
+
+const instant = (dialect: Dialect, given: Instant): Statement =>
+  'at' in given ? sql`${given.at}` : given.in === 0 ? dialect.now : sql`${dialect.now} + ${given.in}`;
+
+/** Never before now: a scan for due tasks may begin where the last one ended. */
+const dueTime = (dialect: Dialect, given: Instant): Statement =>
+  'at' in given ? dialect.greatest(dialect.now, instant(dialect, given)) : instant(dialect, given);
+
+/** Chunks of tasks that are alike: all with a key, or none. */
+function* inStatements(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
+  let chunk: NewTask[] = [];
+  let characters = 0;
+  for (const task of tasks) {
+    const alike = chunk.length === 0 || (chunk[0]?.dedupeKey === null) === (task.dedupeKey === null);
+    const full = chunk.length >= MOST_ROWS || characters + task.reqParam.length > MOST_CHARACTERS;
+    if (chunk.length > 0 && (full || !alike)) {
+      yield chunk;
+      chunk = [];
+      characters = 0;
+    }
+    chunk.push(task);
+    characters += task.reqParam.length;
+  }
+  if (chunk.length > 0) yield chunk;
+}

@@ -1,0 +1,187 @@
+import type { Dialect } from './dialect.js';
+import { joined, nothing, sql, type Statement } from './sql.js';
+import { affected, rows, type Work } from './work.js';
+
+/** One running instance: what its row of `tbl_redo_worker` says for as long as it lives. */
+export interface WorkerIdentity {
+  /** A new one for every life: a worker that lost its lease starts afresh under another id. */
+  readonly id: string;
+  readonly applicationName: string;
+  readonly host: string;
+  readonly pid: number;
+  /** The task types it can run. */
+  readonly handlers: readonly string[];
+  /** ms */
+  readonly lease: number;
+}
+
+/** Task type → ids claimed, not begun. */
+export type HeldIds = Readonly<Record<string, readonly number[]>>;
+/** Task type → ids whose handler has begun, each with its attempt. */
+export type RunningIds = Readonly<Record<string, readonly (readonly [id: number, attempt: number])[]>>;
+
+/** What a worker has of the backlog. A task's own row says nothing of it. */
+export interface Holding {
+  readonly held: HeldIds;
+  readonly running: RunningIds;
+}
+
+/** A worker as the others see it. */
+export interface LedgerEntry extends Holding {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** ms until its lease runs out; below 0: it has. */
+  readonly leaseLeft: number;
+}
+
+/** The backlog and the ledger at one moment. */
+export interface Sight {
+  /** The database's clock, epoch ms. */
+  readonly now: number;
+  readonly workers: readonly LedgerEntry[];
+  readonly paused: ReadonlySet<string>;
+  /** Ids that are due and nobody has, by type, the longest due first. */
+  readonly due: ReadonlyMap<string, readonly DueTask[]>;
+}
+
+export interface DueTask {
+  readonly id: number;
+  readonly expired: boolean;
+}
+
+export const NOTHING_HELD: Holding = { held: {}, running: {} };
+
+/** This worker's row is gone: somebody took it for dead, and what it still wants to write must not be written. */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+}
+
+export function* register(dialect: Dialect, worker: WorkerIdentity): Work<void> {
+  const { id, applicationName, host, pid, handlers, lease } = worker;
+  yield sql`
+    INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+    VALUES (${id}, ${applicationName}, ${host}, ${pid}, ${dialect.now}, ${dialect.now} + ${lease},
+            ${JSON.stringify(handlers)}, '{}', '{}')`;
+}
+
+/**
+ * Writes a worker's whole row and renews its lease: the fence that every write of a worker goes through.
+ *
+ * @throws {LeaseLostError} the row is gone
+ */
+export function* writeOwnRow(dialect: Dialect, worker: WorkerIdentity, holding: Holding): Work<void> {
+  const found = yield* affected(sql`
+    UPDATE tbl_redo_worker
+    SET held = ${JSON.stringify(holding.held)}, running = ${JSON.stringify(holding.running)},
+        lease_until = ${dialect.now} + ${worker.lease}
+    WHERE id = ${worker.id}`);
+  if (found === 0) throw new LeaseLostError();
+}
+
+export function* deleteRow(workerId: string): Work<void> {
+  yield sql`DELETE FROM tbl_redo_worker WHERE id = ${workerId}`;
+}
+
+/**
+ * Locks a worker's row if its lease has run out. Judged under the lock: a reading without it may be one renewal old.
+ * Undefined: it lives, or it is renewing just now, or somebody else has reaped it.
+ */
+export function* lockLapsed(dialect: Dialect, workerId: string): Work<LedgerEntry | undefined> {
+  const [row] = yield* rows<WorkerRow>(sql`
+    SELECT id, host, pid, held, running, lease_until - (${dialect.now}) AS lease_left
+    FROM tbl_redo_worker
+    WHERE id = ${workerId} AND lease_until < ${dialect.now}
+    ${dialect.forUpdateSkipLocked}`);
+  return row && entryOf(row);
+}
+
+/**
+ * The one question of an idle instance, and, asked again under the lock row, the claim: who lives, what is paused, what
+ * is due. One statement, so all of it is of one moment.
+ *
+ * @param wanted the task types to look for and how many ids of each at most
+ */
+export function* look(dialect: Dialect, applicationName: string, wanted: ReadonlyMap<string, number>): Work<Sight> {
+  const seen = yield* rows<SightRow>(lookStatement(dialect, applicationName, wanted));
+  const of = (kind: SightRow['kind']) => seen.filter((row) => row.kind === kind);
+  const due = new Map<string, DueTask[]>();
+  for (const { name, number, flag } of of('due')) {
+    const tasks = due.get(name) ?? [];
+    tasks.push({ id: Number(number), expired: Number(flag) === 1 });
+    due.set(name, tasks);
+  }
+  return {
+    now: Number(of('clock')[0]?.number),
+    workers: of('worker').map((row) =>
+      entryOf({ ...row, id: row.name, pid: row.flag, lease_left: row.number }),
+    ),
+    paused: new Set(of('pause').map(({ name }) => name)),
+    due,
+  };
+}
+
+/** Every arm is a point or one range of an index; none sorts. */
+export function lookStatement(
+  dialect: Dialect,
+  applicationName: string,
+  wanted: ReadonlyMap<string, number>,
+): Statement {
+  const arms = [...wanted].map(([redoTaskId, most]) =>
+    dialect.unionMember(sql`
+      SELECT 'due' AS kind, redo_task_id AS name, id AS number,
+             CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
+             NULL AS host, NULL AS held, NULL AS running
+      FROM tbl_redotask
+      WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = ${redoTaskId}
+        AND next_exec_time <= ${dialect.now}
+      ORDER BY next_exec_time, id
+      LIMIT ${most}`),
+  );
+  return sql`
+    SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, NULL AS host, NULL AS held, NULL AS running
+    UNION ALL
+    SELECT 'worker', id, lease_until - (${dialect.now}), pid, host, held, running
+    FROM tbl_redo_worker WHERE application_name = ${applicationName}
+    UNION ALL
+    SELECT 'pause', redo_task_id, pause_time, 0, NULL, NULL, NULL
+    FROM tbl_redo_pause WHERE application_name = ${applicationName}
+    ${arms.length > 0 ? sql`UNION ALL ${joined(arms, ' UNION ALL ')}` : nothing}`;
+}
+
+interface WorkerRow {
+  readonly id: string;
+  readonly host: string | null;
+  readonly pid: number | string;
+  readonly lease_left: number | string;
+  readonly held: string | null;
+  readonly running: string | null;
+}
+
+interface SightRow extends Pick<WorkerRow, 'host' | 'held' | 'running'> {
+  readonly kind: 'clock' | 'worker' | 'pause' | 'due';
+  readonly name: string;
+  readonly number: number | string;
+  readonly flag: number | string;
+}
+
+const entryOf = (row: WorkerRow): LedgerEntry => ({
+  id: row.id,
+  host: row.host ?? '',
+  pid: Number(row.pid),
+  leaseLeft: Number(row.lease_left),
+  held: decodeIds<HeldIds>(row.held),
+  running: decodeIds<RunningIds>(row.running),
+});
+
+/** A column that somebody spoilt by hand counts as empty: its tasks are due, at worst once too early. */
+export function decodeIds<T extends object>(text: string | null): T {
+  try {
+    const decoded: unknown = JSON.parse(text ?? '{}');
+    if (typeof decoded === 'object' && decoded !== null && Object.values(decoded).every(Array.isArray))
+      return decoded as T;
+  } catch {
+    // Not JSON.
+  }
+  return {} as T;
+}

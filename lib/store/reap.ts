@@ -1,0 +1,63 @@
+import { workerDied } from '../redo.messages.js';
+import type { Dialect } from './dialect.js';
+import { deleteRow, type LedgerEntry } from './ledger.js';
+import { settleEach } from './settle.js';
+import type { Settlement } from './settlement.js';
+import { list, sql } from './sql.js';
+import { decodeErrors, limitOf, type StoredError, TASK_COLUMNS, type TaskRow, withError } from './task.row.js';
+import { rows, type Work } from './work.js';
+
+/** A worker whose lease ran out, and the tasks that were running on it. */
+export interface Reaped {
+  readonly worker: Pick<LedgerEntry, 'id' | 'host' | 'pid'>;
+  readonly charged: readonly Charged[];
+}
+
+export interface Charged {
+  readonly id: number;
+  readonly redoTaskId: string;
+  readonly attempt: number;
+  readonly maxAttempts: number | null;
+  readonly error: StoredError;
+  readonly dead: boolean;
+}
+
+/**
+ * Ends a lapsed worker, whose row the caller has locked: each task that was running is charged its attempt (dead, if that
+ * was the last), what was merely held is free again, and the row goes.
+ */
+export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped> {
+  const charged = yield* chargeRunning(dialect, lapsed);
+  yield* settleEach(dialect, charged.map(({ settlement }) => settlement));
+  yield* deleteRow(lapsed.id);
+  return { worker: lapsed, charged: charged.map(({ charge }) => charge) };
+}
+
+function* chargeRunning(
+  dialect: Dialect,
+  { running, host, pid }: LedgerEntry,
+): Work<{ charge: Charged; settlement: Settlement }[]> {
+  const attempts = new Map(Object.values(running).flat());
+  if (attempts.size === 0) return [];
+  const found = yield* rows<TaskRow & { now: number | string }>(sql`
+    SELECT ${TASK_COLUMNS}, ${dialect.now} AS now FROM tbl_redotask
+    WHERE id IN (${list([...attempts.keys()])}) AND status = 'PENDING'`);
+  return found.flatMap((row) => {
+    const id = Number(row.id);
+    const attempt = attempts.get(id);
+    if (attempt === undefined || row.exec_times !== attempt - 1) return [];
+    const maxAttempts = limitOf(row);
+    const error = { attempt, message: workerDied(host, pid), stack: null, time: Number(row.now), host };
+    const dead = maxAttempts !== null && attempt >= maxAttempts;
+    const counted = {
+      id,
+      before: attempt - 1,
+      execTimes: attempt,
+      errors: withError(decodeErrors(row.errors), error),
+    };
+    const settlement: Settlement = dead
+      ? { kind: 'dead', ...counted, reason: 'EXHAUSTED', detail: error.message }
+      : { kind: 'again', ...counted, delay: 0 };
+    return { charge: { id, redoTaskId: row.redo_task_id, attempt, maxAttempts, error, dead }, settlement };
+  });
+}

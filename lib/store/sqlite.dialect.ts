@@ -1,0 +1,34 @@
+import { type Dialect, driverError } from './dialect.js';
+import { nothing, sql } from './sql.js';
+import { rows } from './work.js';
+
+/** SQLite 3.38 and later, through better-sqlite3 or a driver with its interface. */
+export const sqliteDialect: Dialect = {
+  name: 'sqlite',
+  now: sql`CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)`,
+  least: (one, other) => sql`MIN(${one}, ${other})`,
+  greatest: (one, other) => sql`MAX(${one}, ${other})`,
+  unionMember: (select) => sql`SELECT * FROM (${select})`,
+  // A write takes the whole file's write lock; the transaction has it from its BEGIN IMMEDIATE on.
+  lockRow: (resource) =>
+    sql`UPDATE tbl_pessimistic_lock SET resource = resource WHERE resource = ${resource} RETURNING id`,
+  createLockRow: (resource, description) =>
+    sql`INSERT OR IGNORE INTO tbl_pessimistic_lock (resource, description) VALUES (${resource}, ${description})`,
+  insertPause: (values) =>
+    sql`INSERT OR IGNORE INTO tbl_redo_pause (application_name, redo_task_id, pause_time) VALUES (${values})`,
+  forUpdateSkipLocked: nothing,
+  forShare: nothing,
+  // eslint-disable-next-line require-yield -- the last id tells all: one writer, and AUTOINCREMENT counts by one
+  insertedIds: function* (answer, count) {
+    return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
+  },
+  insertFree: function* (columns, values) {
+    const created = yield* rows<{ id: number; dedupe_hash: string }>(sql`
+      INSERT INTO tbl_redotask (${columns}) VALUES ${values}
+      ON CONFLICT (dedupe_hash) DO NOTHING
+      RETURNING id, dedupe_hash`);
+    return new Map(created.map((row) => [row.dedupe_hash, row.id]));
+  },
+  isMissingTable: (error) => /no such table/.test(driverError(error).message ?? ''),
+  isRolledBack: (error) => /^SQLITE_(BUSY|LOCKED)/.test(driverError(error).code ?? ''),
+};

@@ -1,0 +1,114 @@
+import { undecodable } from '../redo.messages.js';
+import { sql } from './sql.js';
+
+/** `status` of a row of `tbl_redotask`. */
+export type TaskStatus = 'PENDING' | 'PARKED' | 'DEAD' | 'SUCCEEDED';
+export type DeadReason = 'EXHAUSTED' | 'EXPIRED' | 'DISCARDED';
+
+/** One failed attempt as the row keeps it; `time` in epoch ms by the database's clock. */
+export interface StoredError {
+  readonly attempt: number;
+  readonly message: string;
+  readonly stack: string | null;
+  readonly time: number;
+  readonly host: string;
+}
+
+/** A row of `tbl_redotask` as the driver gives it: BIGINT comes as a number or a string. */
+export interface TaskRow {
+  readonly id: number | string;
+  readonly redo_task_id: string;
+  readonly status: TaskStatus;
+  readonly max_attempts: number | null;
+  readonly exec_times: number;
+  readonly try_forever: string | null;
+  readonly req_param: string | null;
+  readonly next_exec_time: number | string;
+  readonly expire_time: number | string | null;
+  readonly add_time: number | string;
+  readonly dead_reason: DeadReason | null;
+  readonly dead_detail: string | null;
+  readonly dedupe_key: string | null;
+  readonly errors: string | null;
+}
+
+export const TASK_COLUMNS = sql`id, redo_task_id, status, max_attempts, exec_times, try_forever, req_param,
+  next_exec_time, expire_time, add_time, dead_reason, dead_detail, dedupe_key, errors`;
+
+/** What a claim hands to the engine: enough to run the handler and to judge the outcome. */
+export interface ClaimedTask {
+  readonly id: number;
+  readonly redoTaskId: string;
+  readonly params: unknown;
+  readonly execTimes: number;
+  /** `null`: no limit. */
+  readonly maxAttempts: number | null;
+  /** Epoch ms. */
+  readonly addTime: number;
+  /** Epoch ms; `null`: never. */
+  readonly expireTime: number | null;
+  readonly errors: readonly StoredError[];
+}
+
+/** A claimed row is a task to run, or one whose parameters nobody can read. */
+export type DecodedTask =
+  | { readonly kind: 'runnable'; readonly task: ClaimedTask }
+  | { readonly kind: 'undecodable'; readonly task: ClaimedTask; readonly reason: string };
+
+const MOST_ERRORS = 10;
+
+export function decodeTask(row: TaskRow): DecodedTask {
+  const task = (params: unknown): ClaimedTask => ({
+    id: Number(row.id),
+    redoTaskId: row.redo_task_id,
+    params,
+    execTimes: row.exec_times,
+    maxAttempts: limitOf(row),
+    addTime: Number(row.add_time),
+    expireTime: row.expire_time === null ? null : Number(row.expire_time),
+    errors: decodeErrors(row.errors),
+  });
+  try {
+    return { kind: 'runnable', task: task(decodeParams(row.req_param)) };
+  } catch (error) {
+    return { kind: 'undecodable', task: task(undefined), reason: (error as Error).message };
+  }
+}
+
+/** `try_forever` wins; no limit is NULL or 0 in `max_attempts`, as the Java component writes it. */
+export const limitOf = (row: Pick<TaskRow, 'max_attempts' | 'try_forever'>): number | null =>
+  row.try_forever === '1' ? null : row.max_attempts || null;
+
+/** The seed's form: `{"params": …}`. NULL: added without parameters. */
+export function decodeParams(reqParam: string | null): unknown {
+  if (reqParam === null) return null;
+  let decoded: unknown;
+  try {
+    decoded = JSON.parse(reqParam);
+  } catch (error) {
+    throw new SyntaxError(undecodable((error as Error).message));
+  }
+  if (typeof decoded !== 'object' || decoded === null || !Object.hasOwn(decoded, 'params'))
+    throw new SyntaxError(undecodable('it is not of the form {"params": …}'));
+  return (decoded as { params: unknown }).params;
+}
+
+export const encodeParams = (json: string): string => `{"params":${json}}`;
+
+/** A row's errors; a text that is none (somebody wrote there) counts as no errors. */
+export function decodeErrors(errors: string | null): StoredError[] {
+  if (errors === null) return [];
+  try {
+    const decoded: unknown = JSON.parse(errors);
+    return Array.isArray(decoded) ? decoded.filter(isStoredError) : [];
+  } catch {
+    return [];
+  }
+}
+
+const isStoredError = (value: unknown): value is StoredError =>
+  typeof value === 'object' && value !== null && typeof (value as StoredError).message === 'string';
+
+/** The last 10 errors with one more, as the row keeps them. */
+export const withError = (errors: readonly StoredError[], error: StoredError): string =>
+  JSON.stringify([...errors, error].slice(-MOST_ERRORS));

@@ -1,0 +1,29 @@
+import type { Statement } from './sql.js';
+
+/** What a database answers to one statement. */
+export interface Answer {
+  readonly rows: readonly Row[];
+  /** Rows inserted, matched by an update, or deleted. */
+  readonly affected: number;
+  /** The id a driver reports for an INSERT; which one, the dialect knows. */
+  readonly insertId: number;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Several statements that belong together, written as a generator: it yields each statement and is given its answer.
+ * So one piece of code serves drivers that answer later (a server) and a driver that answers at once (SQLite, where a
+ * transaction of ours must begin and end in one turn of the event loop), and a test can stop it at any statement.
+ */
+export type Work<T> = Generator<Statement, T, Answer>;
+
+/** One statement's rows. */
+export function* rows<R>(statement: Statement): Work<readonly R[]> {
+  return (yield statement).rows as readonly R[];
+}
+
+/** How many rows one statement wrote. */
+export function* affected(statement: Statement): Work<number> {
+  return (yield statement).affected;
+}
