@@ -45,8 +45,11 @@ export async function createSqliteFile(): Promise<TestDatabase> {
 function attempt<T>(work: () => T): { result: T } | { error: Error } {
   try {
     return { result: work() };
-  } catch (error) {
-    if (String((error as { code?: string }).code).startsWith('SQLITE_BUSY')) throw error;
-    return { error: error as Error };
+  } catch (cause) {
+    const { message, code } = cause as { message: string; code?: string };
+    if (code?.startsWith('SQLITE_BUSY')) throw cause;
+    // better-sqlite3 keeps the Error class of the first test file that loaded it: jest's matchers and
+    // `instanceof` know it in none.
+    return { error: Object.assign(new Error(message, { cause }), { code }) };
   }
 }
