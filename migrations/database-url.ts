@@ -6,13 +6,15 @@ sqlite:///absolute/path, sqlite:relative/path, sqlite::memory:`;
 /** The data source that a `DATABASE_URL` names. Drivers are loaded only for the database that is asked for. */
 export async function optionsOf(url: string | undefined): Promise<DataSourceOptions> {
   if (!url) throw new Error(`redo: the environment variable DATABASE_URL is not set; ${ALLOWED}`);
-  const scheme = url.slice(0, url.indexOf(':'));
+  const scheme = /^([a-z]+):/.exec(url)?.[1];
   switch (scheme) {
     case 'mysql':
     case 'mariadb':
       return { type: scheme, url };
     case 'sqlite':
       return { type: 'better-sqlite3', driver: await sqliteDriver(), database: sqlitePath(url) };
+    case undefined:
+      throw new Error(`redo: DATABASE_URL has no scheme; ${ALLOWED}`);
     default:
       // not the URL itself: it may hold a password
       throw new Error(`redo: DATABASE_URL begins with "${scheme}:", which is not supported; ${ALLOWED}`);
