@@ -31,6 +31,9 @@ export const unsupportedDatabase = (type: string, supported: readonly string[]) 
 export const missingTables = (database: string) =>
   `redo: the tables are missing in ${database}; run the migrations: add redoMigrations of 'nestjs-redo/migrations' to your data source and run \`typeorm migration:run\`, or set migrationsRun`;
 
+export const notReachedYet = (database: string, error: string) =>
+  `the ${database} can't be reached yet, waiting for it: ${error}`;
+
 // Adding
 
 export const unknownTaskType = (redoTaskId: string, known: readonly string[]) =>
@@ -98,9 +101,7 @@ export const listenerFailed = (event: string) => `a listener of the event '${eve
 export const timedOut = (ms: number) => `timed out after ${ms} ms`;
 export const workerDied = (host: string, pid: number) =>
   `the process ended or lost its lease during this attempt (${host}, pid ${pid})`;
-export const badResult = (result: unknown) =>
-  `the handler returned ${shown(result)}; allowed: nothing or a RedoResult`;
-export const shutdown = 'the instance is shutting down';
+export const shuttingDown = 'the instance is shutting down';
 export const undecodable = (reason: string) => `req_param can't be decoded: ${reason}`;
 
 export interface TaskName {

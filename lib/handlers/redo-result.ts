@@ -8,8 +8,16 @@ type Verdict =
   | { readonly kind: 'retryAfter'; readonly delay: number }
   | { readonly kind: 'discard'; readonly reason: string };
 
-/** What a handler may return. Nothing at all means {@link RedoResult.SUCCESS}. */
+const BRAND = Symbol.for('nestjs-redo:result');
+
+/**
+ * What a handler may return. Nothing at all, or any other value, means {@link RedoResult.SUCCESS}; an `Error` that is
+ * returned counts as thrown.
+ */
 export class RedoResult {
+  /** Known also to a second copy of this package in one process. */
+  readonly [BRAND] = true;
+
   /** Done; the task is deleted. */
   static readonly SUCCESS = new RedoResult({ kind: 'success' });
   /** Not done; counts as a failed attempt and is retried by the policy. */
@@ -37,5 +45,9 @@ export class RedoResult {
   /** Not done and never will be: the task is dead (DISCARDED), no more attempts. */
   static discard(reason: string): RedoResult {
     return new RedoResult({ kind: 'discard', reason: String(reason) });
+  }
+
+  static is(value: unknown): value is RedoResult {
+    return typeof value === 'object' && value !== null && BRAND in value;
   }
 }

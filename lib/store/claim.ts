@@ -23,18 +23,24 @@ export interface Appetite {
   readonly perType: ReadonlyMap<string, number>;
 }
 
+/** A sight whose due tasks are those that nobody has. */
+export interface FreeSight extends Sight {
+  /** How many of each type the other workers have: what the next look has to see past. */
+  readonly heldElsewhere: ReadonlyMap<string, number>;
+}
+
 /** What one look under the lock row gave. */
 export type Claim =
   | { readonly kind: 'locked' }
   | {
       readonly kind: 'claimed';
-      readonly sight: Sight;
+      readonly sight: FreeSight;
       /** Ids that are this worker's now, by type, the longest due first. */
       readonly ids: ReadonlyMap<string, readonly number[]>;
       readonly expired: readonly { readonly id: number; readonly redoTaskId: string }[];
       readonly reaped: readonly Reaped[];
-      /** More of a wanted type may be due than was taken. */
-      readonly more: boolean;
+      /** Types of which more may be due than was taken. */
+      readonly more: ReadonlySet<string>;
     };
 
 /** One claim: the lock row, a look, the lapsed workers, the own row. Shorter than any handler; none runs inside it. */
@@ -43,11 +49,12 @@ export function* claim(
   worker: WorkerIdentity,
   holding: Holding,
   appetite: Appetite,
+  heldElsewhere: ReadonlyMap<string, number>,
 ): Work<Claim> {
   const locked = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (locked.length === 0) return { kind: 'locked' };
 
-  const sight = yield* lookPastHeld(dialect, worker, holding, appetite.perType);
+  const sight = yield* lookPastHeld(dialect, worker, holding, appetite.perType, heldElsewhere);
   const reaped = yield* reapLapsed(dialect, worker, sight.workers);
   const { chosen, more } = share(sight.due, appetite);
   const expired = pick(chosen, (task) => task.expired);
@@ -73,22 +80,22 @@ export function* lookPastHeld(
   worker: WorkerIdentity,
   holding: Holding,
   perType: ReadonlyMap<string, number>,
-  expectedHeld: ReadonlyMap<string, number> = new Map(),
-): Work<Sight> {
-  const margin = (type: string) => (expectedHeld.get(type) ?? 0) + countOf(holding, type);
+  heldElsewhere: ReadonlyMap<string, number>,
+): Work<FreeSight> {
+  const margin = (type: string) => (heldElsewhere.get(type) ?? 0) + countOf(holding, type);
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
   const sight = yield* look(dialect, worker.applicationName, asked);
-  const held = heldByType([...sight.workers.filter(({ id }) => id !== worker.id), holding]);
+  const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
+  const own = heldByType([holding]);
   const due = new Map<string, readonly DueTask[]>();
   for (const [type, tasks] of sight.due) {
-    const taken = held.get(type) ?? new Set();
-    const free = tasks.filter(({ id }) => !taken.has(id));
-    const hidden = free.length < (perType.get(type) ?? 0) && tasks.length === asked.get(type);
-    if (hidden && taken.size > margin(type))
-      return yield* lookPastHeld(dialect, worker, holding, perType, sizes(held));
+    const free = tasks.filter(({ id }) => !others.get(type)?.has(id) && !own.get(type)?.has(id));
+    const full = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
+    if (full && sizeOf(others, type) > (heldElsewhere.get(type) ?? 0))
+      return yield* lookPastHeld(dialect, worker, holding, perType, sizes(others));
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
-  return { ...sight, due };
+  return { ...sight, due, heldElsewhere: sizes(others) };
 }
 
 /** The rows of claimed ids, read after the claim is committed. An id whose row is gone or finished is not among them. */
@@ -103,7 +110,7 @@ export function* readClaimed(ids: readonly number[]): Work<DecodedTask[]> {
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
   { total, perType }: Appetite,
-): { chosen: Map<string, DueTask[]>; more: boolean } {
+): { chosen: Map<string, DueTask[]>; more: Set<string> } {
   const chosen = new Map<string, DueTask[]>([...due.keys()].map((type) => [type, []]));
   let left = total;
   let turns = true;
@@ -117,10 +124,10 @@ export function share(
       turns = true;
     }
   }
-  const more = [...due].some(
-    ([type, tasks]) => tasks.length > (chosen.get(type)?.length ?? 0) || tasks.length === perType.get(type),
+  const unfinished = [...due].filter(
+    ([type, tasks]) => tasks.length > (chosen.get(type)?.length ?? 0) || tasks.length >= (perType.get(type) ?? 0),
   );
-  return { chosen, more };
+  return { chosen, more: new Set(unfinished.map(([type]) => type)) };
 }
 
 function* reapLapsed(
@@ -173,5 +180,7 @@ function heldByType(holdings: readonly Holding[]): Map<string, Set<number>> {
   return all;
 }
 
-const sizes = (held: ReadonlyMap<string, ReadonlySet<number>>) =>
-  new Map([...held].map(([type, ids]) => [type, ids.size]));
+type IdsByType = ReadonlyMap<string, ReadonlySet<number>>;
+
+const sizeOf = (held: IdsByType, type: string) => held.get(type)?.size ?? 0;
+const sizes = (held: IdsByType) => new Map([...held].map(([type, ids]) => [type, ids.size]));

@@ -2,6 +2,12 @@ import type { QueryRunner } from 'typeorm';
 import type { Dialect } from './dialect.js';
 import type { Work } from './work.js';
 
+/** Injection token of the {@link Database} that the library works on. */
+export const REDO_DATABASE = Symbol.for('nestjs-redo:database');
+
+/** Injection token of the application's data source. */
+export const REDO_DATA_SOURCE = Symbol.for('nestjs-redo:dataSource');
+
 /** Where work is done: every statement of this library goes through here, or through the caller's own transaction. */
 export interface Database {
   readonly dialect: Dialect;

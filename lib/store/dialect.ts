@@ -29,6 +29,8 @@ export interface Dialect {
   isMissingTable(error: unknown): boolean;
   /** The statement did not happen and may be tried again: deadlock, lock time-out, a busy file. */
   isRolledBack(error: unknown): boolean;
+  /** The server read the statement and refused it: it surely did not happen. Not so when the connection was lost. */
+  isRefused(error: unknown): boolean;
 }
 
 /** TypeORM wraps what the driver threw. */

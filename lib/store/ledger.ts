@@ -41,7 +41,7 @@ export interface Sight {
   readonly now: number;
   readonly workers: readonly LedgerEntry[];
   readonly paused: ReadonlySet<string>;
-  /** Ids that are due and nobody has, by type, the longest due first. */
+  /** By type, the longest due first. */
   readonly due: ReadonlyMap<string, readonly DueTask[]>;
 }
 

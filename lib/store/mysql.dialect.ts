@@ -40,6 +40,7 @@ export const mysqlDialect: Dialect = {
   },
   isMissingTable: (error) => driverError(error).errno === NO_SUCH_TABLE,
   isRolledBack: (error) => ROLLED_BACK.has(driverError(error).errno ?? 0),
+  isRefused: (error) => typeof (driverError(error) as { sqlState?: string }).sqlState === 'string',
 };
 
 /** Ids of one INSERT are this far apart (2 or more where several servers write). */

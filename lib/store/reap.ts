@@ -11,6 +11,8 @@ import { rows, type Work } from './work.js';
 export interface Reaped {
   readonly worker: Pick<LedgerEntry, 'id' | 'host' | 'pid'>;
   readonly charged: readonly Charged[];
+  /** Task types of which it had tasks. */
+  readonly freed: readonly string[];
 }
 
 export interface Charged {
@@ -30,7 +32,8 @@ export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped> {
   const charged = yield* chargeRunning(dialect, lapsed);
   yield* settleEach(dialect, charged.map(({ settlement }) => settlement));
   yield* deleteRow(lapsed.id);
-  return { worker: lapsed, charged: charged.map(({ charge }) => charge) };
+  const freed = [...new Set([...Object.keys(lapsed.held), ...Object.keys(lapsed.running)])];
+  return { worker: lapsed, charged: charged.map(({ charge }) => charge), freed };
 }
 
 function* chargeRunning(

@@ -31,4 +31,5 @@ export const sqliteDialect: Dialect = {
   },
   isMissingTable: (error) => /no such table/.test(driverError(error).message ?? ''),
   isRolledBack: (error) => /^SQLITE_(BUSY|LOCKED)/.test(driverError(error).code ?? ''),
+  isRefused: (error) => /^SQLITE_/.test(driverError(error).code ?? ''),
 };

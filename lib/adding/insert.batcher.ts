@@ -1,0 +1,89 @@
+import type { Database } from '../store/database.js';
+import { type AddedTask, insertTasks, type NewTask } from '../store/insert.js';
+
+/** ms between tries of an INSERT that the database rolled back, and how many tries. */
+const RETRY_AFTER = 10;
+const TRIES = 8;
+
+interface Waiting {
+  readonly tasks: readonly NewTask[];
+  readonly resolve: (added: AddedTask[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Tasks that are added at the same time, each outside of a transaction, share multi-row INSERTs: while one is under way
+ * the next gathers. A lone one waits for nothing.
+ */
+export class InsertBatcher {
+  private waiting: Waiting[] = [];
+  private writing: Promise<void> | undefined;
+
+  constructor(private readonly database: Database) {}
+
+  /** All of `tasks` or none. Resolves when they are committed. */
+  add(tasks: readonly NewTask[]): Promise<AddedTask[]> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ tasks, resolve, reject });
+      this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
+    });
+  }
+
+  /** Resolves when everything that was added until now is written. */
+  async idle(): Promise<void> {
+    while (this.writing) await this.writing;
+  }
+
+  private async writeAll(): Promise<void> {
+    await Promise.resolve();
+    while (this.waiting.length > 0) {
+      const batch = this.takeBatch();
+      try {
+        this.settle(batch, await this.insert(batch.flatMap(({ tasks }) => tasks)));
+      } catch (error) {
+        if (batch.length === 1) batch[0]?.reject(error);
+        else await this.writeOneByOne(batch, error);
+      }
+    }
+  }
+
+  /** One bad call fails alone. Where the answer of a COMMIT may be lost, nothing is sent twice: all are told. */
+  private async writeOneByOne(batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (!this.database.dialect.isRefused(error)) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const one of batch) {
+      try {
+        one.resolve(await this.insert(one.tasks));
+      } catch (ownError) {
+        one.reject(ownError);
+      }
+    }
+  }
+
+  private async insert(tasks: readonly NewTask[]): Promise<AddedTask[]> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.database.transaction(() => insertTasks(this.database.dialect, tasks));
+      } catch (error) {
+        if (tries >= TRIES || !this.database.dialect.isRolledBack(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER * tries * (0.5 + Math.random())));
+      }
+    }
+  }
+
+  private takeBatch(): Waiting[] {
+    let rows = 0;
+    const fitting = this.waiting.findIndex(({ tasks }) => (rows += tasks.length) > MOST_ROWS);
+    return this.waiting.splice(0, fitting < 0 ? this.waiting.length : Math.max(1, fitting));
+  }
+
+  private settle(batch: readonly Waiting[], added: readonly AddedTask[]): void {
+    let from = 0;
+    for (const { tasks, resolve } of batch) resolve(added.slice(from, (from += tasks.length)));
+  }
+}
+
+/** Rows of one shared transaction. */
+const MOST_ROWS = 1_000;

@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RedoEvents } from '../redo.events.js';
+import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
+import { type Database, REDO_DATABASE } from '../store/database.js';
+import { deleteOld } from '../store/retention.js';
+
+/** ms between two sweeps of one instance. */
+const EVERY = 60_000;
+
+/** Deletes finished tasks that were kept long enough, in small chunks, now and then. */
+@Injectable()
+export class RetentionSweeper {
+  private sweeping: Promise<void> | undefined;
+  private sweptAt = -Infinity;
+  private stopped = false;
+
+  constructor(
+    @Inject(REDO_DATABASE) private readonly database: Database,
+    @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
+    private readonly events: RedoEvents,
+  ) {}
+
+  /** Sweeps when it is time to; never twice at once. */
+  tick(): void {
+    if (this.stopped || this.sweeping || performance.now() - this.sweptAt < EVERY) return;
+    this.sweptAt = performance.now();
+    this.sweeping = this.sweep()
+      .catch((error: Error) =>
+        this.events.emit('trouble', { doing: 'delete old tasks', error, failures: 1, retryIn: EVERY }),
+      )
+      .then(() => (this.sweeping = undefined));
+  }
+
+  /** Deletes all that is due for deletion. */
+  async sweep(): Promise<void> {
+    const { applicationName, retention } = this.options;
+    for (const [status, keptFor] of [['DEAD', retention.dead], ['SUCCEEDED', retention.succeeded]] as const) {
+      if (keptFor === Infinity) continue;
+      let deleted = 1;
+      while (deleted > 0 && !this.stopped)
+        deleted = await this.database.transaction(() =>
+          deleteOld(this.database.dialect, applicationName, status, keptFor),
+        );
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.sweeping;
+  }
+}

@@ -1,0 +1,118 @@
+import { type Backoff, type BackoffSchedule, DEFAULT_BACKOFF, type ResolvedPolicy } from '../handlers/redo-policy.js';
+import { TEN_YEARS } from '../rules.js';
+import type { Settlement } from '../store/settlement.js';
+import { type ClaimedTask, type StoredError, withError } from '../store/task.row.js';
+import type { Outcome } from './outcome.js';
+
+/** When and where an attempt failed. */
+export interface Stamp {
+  /** Epoch ms by the database's clock. */
+  readonly time: number;
+  readonly host: string;
+}
+
+const MOST_DETAIL = 1_000;
+const MOST_MESSAGE = 2_000;
+const STACK_LINES = 6;
+
+/** What an outcome means for the task: pure. Undefined: nothing, it is handed back as it was. */
+export function settlementOf(
+  task: ClaimedTask,
+  outcome: Outcome,
+  policy: Pick<ResolvedPolicy, 'backoff'>,
+  stamp: Stamp,
+): Settlement | undefined {
+  const attempt = task.execTimes + 1;
+  const counted = { id: task.id, before: task.execTimes, execTimes: attempt };
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { kind: 'succeeded', ...counted };
+    case 'postponed':
+      return {
+        kind: 'again',
+        ...counted,
+        execTimes: task.execTimes,
+        delay: outcome.delay,
+        errors: keptErrors(task),
+      };
+    case 'discarded':
+      return {
+        kind: 'dead',
+        ...counted,
+        reason: 'DISCARDED',
+        detail: cut(outcome.reason, MOST_DETAIL),
+        errors: keptErrors(task),
+      };
+    case 'failed': {
+      const errors = withError(task.errors, storedError(attempt, outcome.error, stamp));
+      if (task.maxAttempts !== null && attempt >= task.maxAttempts)
+        return {
+          kind: 'dead',
+          ...counted,
+          reason: 'EXHAUSTED',
+          detail: cut(outcome.error.message, MOST_DETAIL),
+          errors,
+        };
+      return { kind: 'again', ...counted, delay: delayAfter(attempt, outcome.error, policy.backoff), errors };
+    }
+    case 'aborted':
+      return undefined;
+  }
+}
+
+/** A task that is claimed with no attempt left, as the Java component may leave one. */
+export function settlementOfExhausted(task: ClaimedTask): Settlement | undefined {
+  const { id, execTimes, maxAttempts } = task;
+  if (maxAttempts === null || execTimes < maxAttempts) return undefined;
+  const detail = task.errors.at(-1)?.message ?? null;
+  return {
+    kind: 'dead',
+    id,
+    before: execTimes,
+    execTimes,
+    reason: 'EXHAUSTED',
+    detail: detail && cut(detail, MOST_DETAIL),
+    errors: keptErrors(task),
+  };
+}
+
+/** A task whose parameters can't be decoded waits for a person and is charged nothing. */
+export function settlementOfUndecodable(task: ClaimedTask, reason: string, stamp: Stamp): Settlement {
+  const { id, execTimes } = task;
+  const errors = withError(task.errors, storedError(execTimes, new Error(reason), stamp, false));
+  return { kind: 'parked', id, before: execTimes, execTimes, errors };
+}
+
+/**
+ * ms to wait after a failed attempt (1 for the first).
+ *
+ * @param random from 0 to 1, spreads the delay over ± `jitter`
+ */
+export function delayAfter(attempt: number, error: Error, backoff: Backoff, random = Math.random()): number {
+  if (typeof backoff !== 'function') return scheduled(attempt, backoff, random);
+  try {
+    const delay = backoff(attempt, error);
+    if (Number.isFinite(delay) && delay >= 0) return Math.min(Math.round(delay), TEN_YEARS);
+  } catch {
+    // A backoff function that fails must not take the task with it.
+  }
+  return scheduled(attempt, DEFAULT_BACKOFF, random);
+}
+
+function scheduled(attempt: number, { type, delay, maxDelay, jitter = 0 }: BackoffSchedule, random: number): number {
+  const grown = { fixed: delay, linear: delay * attempt, exponential: delay * 2 ** (attempt - 1) }[type];
+  const ceiling = maxDelay ?? (type === 'exponential' ? DEFAULT_BACKOFF.maxDelay : undefined) ?? TEN_YEARS;
+  const spread = 1 + jitter * (2 * random - 1);
+  return Math.round(Math.min(Math.min(grown, ceiling) * spread, TEN_YEARS));
+}
+
+function storedError(attempt: number, error: Error, { time, host }: Stamp, withStack = true): StoredError {
+  const stack = withStack ? (error.stack?.split('\n').slice(0, STACK_LINES).join('\n') ?? null) : null;
+  return { attempt, message: cut(error.message, MOST_MESSAGE), stack: stack && cut(stack, MOST_MESSAGE), time, host };
+}
+
+const keptErrors = ({ errors }: ClaimedTask) => (errors.length > 0 ? JSON.stringify(errors) : null);
+
+/** By characters, not by halves of them. */
+const cut = (text: string, most: number) =>
+  text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join('');

@@ -1,0 +1,67 @@
+import type { RedoEvents } from '../redo.events.js';
+import type { Reaped } from '../store/reap.js';
+import type { Settlement } from '../store/settlement.js';
+import { type ClaimedTask, decodeErrors } from '../store/task.row.js';
+import type { RedrivePass } from './redrive.pass.js';
+
+/** A settlement that is committed, and the task it settled. */
+export interface Told {
+  readonly task: ClaimedTask;
+  readonly settlement: Settlement;
+}
+
+/** @returns what it counts as in a pass */
+export function tellSettled(events: RedoEvents, { task, settlement }: Told): keyof RedrivePass {
+  const { id, redoTaskId, maxAttempts } = task;
+  const attempt = task.execTimes + 1;
+  switch (settlement.kind) {
+    case 'succeeded':
+      events.emit('succeeded', { id, redoTaskId, attempt });
+      return 'succeeded';
+    case 'again': {
+      const { delay } = settlement;
+      if (settlement.execTimes === settlement.before) {
+        events.emit('postponed', { id, redoTaskId, attempt, delay });
+        return 'postponed';
+      }
+      const last = lastError(settlement.errors);
+      events.emit('failed', { id, redoTaskId, attempt, maxAttempts, error: last, delay });
+      return 'failed';
+    }
+    case 'dead': {
+      const { reason, detail, execTimes } = settlement;
+      events.emit('dead', { id, redoTaskId, reason, detail, attempts: execTimes });
+      return 'dead';
+    }
+    case 'parked':
+      events.emit('parked', { id, redoTaskId, error: lastError(settlement.errors).message });
+      return 'parked';
+  }
+}
+
+export function tellReaped(events: RedoEvents, { worker, charged }: Reaped): void {
+  events.emit('workerLapsed', {
+    workerId: worker.id,
+    host: worker.host,
+    pid: worker.pid,
+    charged: charged.map(({ id, redoTaskId, attempt }) => ({ id, redoTaskId, attempt })),
+  });
+  for (const { id, redoTaskId, attempt, maxAttempts, error, dead } of charged)
+    if (dead) events.emit('dead', { id, redoTaskId, reason: 'EXHAUSTED', detail: error.message, attempts: attempt });
+    else
+      events.emit('failed', {
+        id,
+        redoTaskId,
+        attempt,
+        maxAttempts,
+        error: { ...error, time: new Date(error.time) },
+        delay: 0,
+      });
+}
+
+function lastError(errors: string | null) {
+  const last = decodeErrors(errors).at(-1);
+  return last
+    ? { ...last, time: new Date(last.time) }
+    : { attempt: 0, message: '', stack: null, time: new Date(0), host: '' };
+}

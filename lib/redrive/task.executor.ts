@@ -1,0 +1,79 @@
+import type { HandledType } from '../handlers/handler.registry.js';
+import type { RedoContext } from '../handlers/redo-context.js';
+import { RedoResult } from '../handlers/redo-result.js';
+import { timedOut } from '../redo.messages.js';
+import type { ClaimedTask } from '../store/task.row.js';
+import type { Outcome } from './outcome.js';
+
+/** Why a handler's signal is aborted when this instance stops. */
+export class ShutdownAbort extends Error {
+  override readonly name = 'AbortError';
+}
+
+/** Runs one handler for one task. Knows no database and never throws. */
+export async function execute(
+  type: HandledType,
+  task: ClaimedTask,
+  controller: AbortController,
+): Promise<Outcome> {
+  const { timeout } = type.policy;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Outcome>((resolve) => {
+    timer = setTimeout(() => {
+      const error = new Error(timedOut(timeout));
+      controller.abort(error);
+      resolve({ kind: 'failed', error });
+    }, timeout);
+  });
+  try {
+    return await Promise.race([call(type, task, controller.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function call(type: HandledType, task: ClaimedTask, signal: AbortSignal): Promise<Outcome> {
+  try {
+    return outcomeOf(await type.handle(task.params as never, contextOf(task, signal)));
+  } catch (thrown) {
+    if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
+    return { kind: 'failed', error: thrown instanceof Error ? thrown : new Error(String(thrown)) };
+  }
+}
+
+function outcomeOf(result: unknown): Outcome {
+  if (result instanceof Error) throw result;
+  if (!RedoResult.is(result)) return { kind: 'succeeded' };
+  const { verdict } = result;
+  switch (verdict.kind) {
+    case 'success':
+      return { kind: 'succeeded' };
+    case 'failure':
+      return { kind: 'failed', error: withoutStack(verdict.reason) };
+    case 'retryAfter':
+      return { kind: 'postponed', delay: verdict.delay };
+    case 'discard':
+      return { kind: 'discarded', reason: verdict.reason };
+  }
+}
+
+/** A returned failure has no stack worth keeping: it would show this file. */
+function withoutStack(message: string): Error {
+  const error = new Error(message);
+  error.stack = undefined;
+  return error;
+}
+
+function contextOf(task: ClaimedTask, signal: AbortSignal): RedoContext {
+  const last = task.errors.at(-1);
+  return {
+    id: task.id,
+    redoTaskId: task.redoTaskId,
+    attempt: task.execTimes + 1,
+    maxAttempts: task.maxAttempts,
+    createTime: new Date(task.addTime),
+    expiredDate: task.expireTime === null ? null : new Date(task.expireTime),
+    lastError: last ? { ...last, time: new Date(last.time) } : null,
+    signal,
+  };
+}
