@@ -9,7 +9,13 @@ export { RedoHandlerRegistry } from './handlers/handler.registry.js';
 export { RedoTask, RedoTaskBuilder } from './handlers/redo-task.js';
 export { RedoResult } from './handlers/redo-result.js';
 export type { AttemptError, RedoContext, RedoHandlerFunction } from './handlers/redo-context.js';
-export type { Backoff, BackoffFunction, BackoffSchedule, RedoPolicy, TaskLimits } from './handlers/redo-policy.js';
+export type {
+  Backoff,
+  BackoffFunction,
+  BackoffSchedule,
+  RedoPolicy,
+  TaskLimits,
+} from './handlers/redo-policy.js';
 export { RedoEvents, type RedoEventListener, type RedoEventMap, type RedoEventName } from './redo.events.js';
 export type { RedrivePass } from './redrive/redrive.pass.js';
 export { REDRIVE_JOB } from './redrive/redrive.scheduler.js';

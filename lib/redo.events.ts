@@ -29,7 +29,11 @@ export interface RedoEventMap {
   /** `RedoResult.retryAfter`: again in `delay` ms, the attempt not counted. */
   postponed: TaskEvent & { readonly attempt: number; readonly delay: number };
   /** Will not be redriven unless a person asks. `attempts`: how many were counted. */
-  dead: TaskEvent & { readonly reason: DeadReason; readonly detail: string | null; readonly attempts: number | null };
+  dead: TaskEvent & {
+    readonly reason: DeadReason;
+    readonly detail: string | null;
+    readonly attempts: number | null;
+  };
   parked: TaskEvent & { readonly error: string };
   /** This instance found the lease of another one run out and freed its tasks. */
   workerLapsed: {
@@ -44,7 +48,12 @@ export interface RedoEventMap {
   workerStarted: { readonly workerId: string; readonly redoTaskIds: readonly string[] };
   workerStopped: { readonly workerId: string; readonly handedBack: number };
   /** The engine could not do something (`claim tasks`) and tries again in `retryIn` ms. */
-  trouble: { readonly doing: string; readonly error: Error; readonly failures: number; readonly retryIn: number };
+  trouble: {
+    readonly doing: string;
+    readonly error: Error;
+    readonly failures: number;
+    readonly retryIn: number;
+  };
   /** It could, after so many failures. */
   recovered: { readonly doing: string; readonly failures: number };
 }

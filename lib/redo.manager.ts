@@ -7,7 +7,14 @@ import { keyTaken, notRedriving, unknownTaskType } from './redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from './redo.options.js';
 import { RedriveCycle } from './redrive/redrive.cycle.js';
 import type { RedrivePass } from './redrive/redrive.pass.js';
-import { checkFilter, checkId, checkPage, checkReason, type RedoPage, type RedoTaskFilter } from './steering/task.filter.js';
+import {
+  checkFilter,
+  checkId,
+  checkPage,
+  checkReason,
+  type RedoPage,
+  type RedoTaskFilter,
+} from './steering/task.filter.js';
 import {
   type RedoStats,
   type RedoTaskView,
@@ -129,10 +136,13 @@ export class RedoManager {
   async retry(which: number | RedoTaskFilter): Promise<number> {
     const filter = this.filterOf(which);
     const dialect = this.database.dialect;
-    const { changed, taken } = await this.inChunks((from) => retryChunk(dialect, this.applicationName, filter, from));
+    const { changed, taken } = await this.inChunks((from) =>
+      retryChunk(dialect, this.applicationName, filter, from),
+    );
     const [refused] = taken;
     if (typeof which === 'number' && refused) throw new RedoError(keyTaken(refused.id, refused.dedupeKey));
-    if (changed > 0) for (const { redoTaskId } of this.registry.handledTypes()) this.cycle.wake(redoTaskId, 0);
+    if (changed > 0)
+      for (const { redoTaskId } of this.registry.handledTypes()) this.cycle.wake(redoTaskId, 0);
     return changed;
   }
 
@@ -196,7 +206,7 @@ export class RedoManager {
   private async inChunks(chunk: (from: number) => Work<Steered>): Promise<Omit<Steered, 'next'>> {
     let changed = 0;
     const taken: Steered['taken'][number][] = [];
-    for (let from: number | null = 0; from !== null; ) {
+    for (let from: number | null = 0; from !== null;) {
       const start: number = from;
       const done: Steered = await this.database.transaction(() => chunk(start));
       changed += done.changed;
@@ -239,4 +249,3 @@ function typeStats(
     hasHandler: handled.has(redoTaskId),
   };
 }
-

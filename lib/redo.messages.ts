@@ -58,25 +58,29 @@ export const stillLocked = (ms: number) =>
 
 // Looking and steering
 
-export const badId = (id: unknown) => badValue('the task id', id, 'an integer of 1 or more, as addRedoTask returned it');
+export const badId = (id: unknown) =>
+  badValue('the task id', id, 'an integer of 1 or more, as addRedoTask returned it');
 export const keyTaken = (id: number, dedupeKey: string) =>
   `redo: task ${id} can't be retried: another live task has its dedupeKey ${shown(dedupeKey)}`;
 export const notRedriving = () =>
   'redo: this instance does not redrive (option worker: false); call redrive() on one that does';
-export const notRunning = () => 'redo: this instance does not redrive: it has not started yet or is shutting down';
+export const notRunning = () =>
+  'redo: this instance does not redrive: it has not started yet or is shutting down';
 
 // What the engine says in the log
 
 export const started = (application: string, worker: string, types: readonly string[]) =>
   `redriving for '${application}' as worker ${worker}; task types: ${listed(types)}`;
-export const addOnly = (application: string) => `adds tasks for '${application}' and does not redrive (worker: false)`;
+export const addOnly = (application: string) =>
+  `adds tasks for '${application}' and does not redrive (worker: false)`;
 export const attemptFailed = (
   task: TaskName,
   attempt: number,
   maxAttempts: number | null,
   error: string,
   delay: number,
-) => `${named(task)} failed, attempt ${attempt}${ofAttempts(maxAttempts)}, next in ${duration(delay)}: ${error}`;
+) =>
+  `${named(task)} failed, attempt ${attempt}${ofAttempts(maxAttempts)}, next in ${duration(delay)}: ${error}`;
 export const taskDead = (task: TaskName, reason: string, detail: string | null) =>
   `${named(task)} is dead, ${reason}${detail ? `: ${detail}` : ''}`;
 export const taskParked = (task: TaskName, error: string) =>

@@ -1,4 +1,13 @@
-import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit, type Provider } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -38,7 +47,8 @@ import { databaseOf } from './store/database.factory.js';
     {
       provide: REDO_OPTIONS,
       inject: [REDO_MODULE_OPTIONS],
-      useFactory: ({ applicationName, ...options }: RedoModuleOptions) => resolveOptions(applicationName, options),
+      useFactory: ({ applicationName, ...options }: RedoModuleOptions) =>
+        resolveOptions(applicationName, options),
     },
     {
       provide: REDO_DATABASE,
@@ -95,7 +105,8 @@ export class RedoModule
   }
 
   onModuleInit(): void {
-    for (const { task, handle, place } of this.explorer.explore()) this.registry.register(task, handle, place);
+    for (const { task, handle, place } of this.explorer.explore())
+      this.registry.register(task, handle, place);
     this.log.start();
   }
 

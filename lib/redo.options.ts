@@ -1,5 +1,11 @@
 import { CronTime } from 'cron';
-import { checkPolicy, DEFAULT_POLICY, type RedoPolicy, type ResolvedPolicy, resolvePolicy } from './handlers/redo-policy.js';
+import {
+  checkPolicy,
+  DEFAULT_POLICY,
+  type RedoPolicy,
+  type ResolvedPolicy,
+  resolvePolicy,
+} from './handlers/redo-policy.js';
 import { RedoConfigurationError } from './redo.errors.js';
 import * as messages from './redo.messages.js';
 import * as rules from './rules.js';
@@ -40,7 +46,9 @@ export interface RedoOptions {
 }
 
 /** The options with nothing left open. */
-export interface ResolvedRedoOptions extends Required<Omit<RedoOptions, 'defaults' | 'dataSource' | 'retention'>> {
+export interface ResolvedRedoOptions extends Required<
+  Omit<RedoOptions, 'defaults' | 'dataSource' | 'retention'>
+> {
   readonly applicationName: string;
   readonly defaults: ResolvedPolicy;
   readonly retention: Required<RedoRetention>;
@@ -87,7 +95,8 @@ const fail = (message: string) => new RedoConfigurationError(message);
 /** @throws {RedoConfigurationError} naming the option, what was given and what is allowed */
 export function resolveOptions(applicationName: string, options: RedoOptions = {}): ResolvedRedoOptions {
   const name = rules.text(255);
-  if (!name.accepts(applicationName)) throw fail(messages.badValue('applicationName', applicationName, name.allowed));
+  if (!name.accepts(applicationName))
+    throw fail(messages.badValue('applicationName', applicationName, name.allowed));
   checkOptions('options', options, OPTION_RULES, fail);
   checkOptions('options.retention', options.retention ?? {}, RETENTION_RULES, fail);
   checkPolicy('options.defaults', options.defaults ?? {}, fail);

@@ -25,10 +25,7 @@ export const fraction = rule(
   (value) => typeof value === 'number' && value >= 0 && value <= 1,
 );
 export const flag = rule('true or false', (value) => typeof value === 'boolean');
-export const date = rule(
-  'a valid Date',
-  (value) => value instanceof Date && !Number.isNaN(value.getTime()),
-);
+export const date = rule('a valid Date', (value) => value instanceof Date && !Number.isNaN(value.getTime()));
 export const text = (maxLength: number): Rule =>
   rule(
     `a string of 1 to ${maxLength} characters without white space at its ends`,

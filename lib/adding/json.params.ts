@@ -54,7 +54,8 @@ function checkObject(value: object, path: string, above: Set<object>): void {
 
 function checkArray(array: readonly unknown[], path: string, above: Set<object>): void {
   for (let index = 0; index < array.length; index += 1) check(array[index], `${path}[${index}]`, above);
-  if (Object.keys(array).length > array.length) throw refused(path, 'is an array with named properties, which JSON drops');
+  if (Object.keys(array).length > array.length)
+    throw refused(path, 'is an array with named properties, which JSON drops');
 }
 
 function checkFields(value: object, path: string, above: Set<object>): void {

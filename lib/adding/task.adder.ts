@@ -46,7 +46,11 @@ export class TaskAdder {
     checkDedupeKey(options.dedupeKey);
     const plan = planTask(this.options.applicationName, type, options);
     const reqParam = encodeCheckedParams(params, this.options.maxPayloadBytes);
-    const [added] = await this.write(type, [{ ...plan, reqParam, dedupeKey: options.dedupeKey ?? null }], options);
+    const [added] = await this.write(
+      type,
+      [{ ...plan, reqParam, dedupeKey: options.dedupeKey ?? null }],
+      options,
+    );
     return added as AddedTask;
   }
 
@@ -127,4 +131,3 @@ export class TaskAdder {
     this.cycle.wake(redoTaskId, dueIn);
   }
 }
-

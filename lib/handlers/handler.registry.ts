@@ -34,7 +34,12 @@ export class RedoHandlerRegistry {
     const first = this.types.get(redoTaskId);
     if (first) throw new RedoConfigurationError(duplicateHandler(redoTaskId, first.place, place));
     const policy = resolvePolicy(task.policy, this.options.defaults);
-    this.types.set(redoTaskId, { redoTaskId, policy, handle: handle as RedoHandlerFunction | undefined, place });
+    this.types.set(redoTaskId, {
+      redoTaskId,
+      policy,
+      handle: handle as RedoHandlerFunction | undefined,
+      place,
+    });
   }
 
   /** @throws {UnknownTaskTypeError} nothing is registered under this id; the error lists what is */

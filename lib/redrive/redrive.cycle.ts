@@ -7,7 +7,15 @@ import { MissingTablesError } from '../redo.errors.js';
 import { RedoEvents } from '../redo.events.js';
 import * as messages from '../redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import { type Appetite, claim, type Claim, type FreeSight, lockResource, lookPastHeld, readClaimed } from '../store/claim.js';
+import {
+  type Appetite,
+  claim,
+  type Claim,
+  type FreeSight,
+  lockResource,
+  lookPastHeld,
+  readClaimed,
+} from '../store/claim.js';
 import { REDO_DATABASE, type Database } from '../store/database.js';
 import { LeaseLostError, register, writeOwnRow } from '../store/ledger.js';
 import { ensureLockRow } from '../store/lock.row.js';
@@ -214,7 +222,14 @@ export class RedriveCycle {
   private async register(): Promise<void> {
     const { applicationName, lease } = this.options;
     const handlers = this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
-    const identity = { id: randomUUID(), applicationName, host: this.host, pid: process.pid, handlers, lease };
+    const identity = {
+      id: randomUUID(),
+      applicationName,
+      host: this.host,
+      pid: process.pid,
+      handlers,
+      lease,
+    };
     const { dialect } = this.database;
     const sentAt = performance.now();
     await this.database.transaction(function* () {
@@ -285,11 +300,19 @@ export class RedriveCycle {
     const draining = this.phase === 'draining';
     const starts = draining ? [] : life.nextStarts(this.options.concurrency - life.active);
     const told = this.settlements(ended, judged);
-    const leaving = new Set([...ended, ...judged, ...(draining ? life.held.values() : [])].map(({ task }) => task.id));
+    const leaving = new Set(
+      [...ended, ...judged, ...(draining ? life.held.values() : [])].map(({ task }) => task.id),
+    );
     const { dialect } = this.database;
     const sentAt = performance.now();
     await this.database.transaction(() =>
-      flush(dialect, life.identity, life.holding(leaving, starts), told.map(({ settlement }) => settlement), this.keepSucceeded),
+      flush(
+        dialect,
+        life.identity,
+        life.holding(leaving, starts),
+        told.map(({ settlement }) => settlement),
+        this.keepSucceeded,
+      ),
     );
     if (life !== this.life) return;
     this.lease.renewed(sentAt);
@@ -310,7 +333,12 @@ export class RedriveCycle {
     for (let wait = 20; ; wait *= 2) {
       try {
         await this.database.transaction(() =>
-          handBack(dialect, life.identity, told.map(({ settlement }) => settlement), this.keepSucceeded),
+          handBack(
+            dialect,
+            life.identity,
+            told.map(({ settlement }) => settlement),
+            this.keepSucceeded,
+          ),
         );
         this.tell(told);
         return this.events.emit('workerStopped', { workerId: life.identity.id, handedBack });
@@ -318,7 +346,12 @@ export class RedriveCycle {
         if (error instanceof LeaseLostError) return this.loseLease(life, messages.leaseTaken);
         const { failures } = this.trouble.failed();
         const retryIn = performance.now() + wait < giveUpAt ? wait : Infinity;
-        this.events.emit('trouble', { doing: 'hand back tasks', error: this.explained(error), failures, retryIn });
+        this.events.emit('trouble', {
+          doing: 'hand back tasks',
+          error: this.explained(error),
+          failures,
+          retryIn,
+        });
         if (retryIn === Infinity) return;
         await delay(wait);
       }
@@ -476,4 +509,3 @@ export class RedriveCycle {
     return error instanceof Error ? error : new Error(String(error));
   }
 }
-

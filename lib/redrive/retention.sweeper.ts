@@ -34,7 +34,10 @@ export class RetentionSweeper {
   /** Deletes all that is due for deletion. */
   async sweep(): Promise<void> {
     const { applicationName, retention } = this.options;
-    for (const [status, keptFor] of [['DEAD', retention.dead], ['SUCCEEDED', retention.succeeded]] as const) {
+    for (const [status, keptFor] of [
+      ['DEAD', retention.dead],
+      ['SUCCEEDED', retention.succeeded],
+    ] as const) {
       if (keptFor === Infinity) continue;
       let deleted = 1;
       while (deleted > 0 && !this.stopped)

@@ -1,4 +1,9 @@
-import { type Backoff, type BackoffSchedule, DEFAULT_BACKOFF, type ResolvedPolicy } from '../handlers/redo-policy.js';
+import {
+  type Backoff,
+  type BackoffSchedule,
+  DEFAULT_BACKOFF,
+  type ResolvedPolicy,
+} from '../handlers/redo-policy.js';
 import { TEN_YEARS } from '../rules.js';
 import type { Settlement } from '../store/settlement.js';
 import { type ClaimedTask, type StoredError, withError } from '../store/task.row.js';
@@ -99,7 +104,11 @@ export function delayAfter(attempt: number, error: Error, backoff: Backoff, rand
   return scheduled(attempt, DEFAULT_BACKOFF, random);
 }
 
-function scheduled(attempt: number, { type, delay, maxDelay, jitter = 0 }: BackoffSchedule, random: number): number {
+function scheduled(
+  attempt: number,
+  { type, delay, maxDelay, jitter = 0 }: BackoffSchedule,
+  random: number,
+): number {
   const grown = { fixed: delay, linear: delay * attempt, exponential: delay * 2 ** (attempt - 1) }[type];
   const ceiling = maxDelay ?? (type === 'exponential' ? DEFAULT_BACKOFF.maxDelay : undefined) ?? TEN_YEARS;
   const spread = 1 + jitter * (2 * random - 1);
@@ -108,7 +117,13 @@ function scheduled(attempt: number, { type, delay, maxDelay, jitter = 0 }: Backo
 
 function storedError(attempt: number, error: Error, { time, host }: Stamp, withStack = true): StoredError {
   const stack = withStack ? (error.stack?.split('\n').slice(0, STACK_LINES).join('\n') ?? null) : null;
-  return { attempt, message: cut(error.message, MOST_MESSAGE), stack: stack && cut(stack, MOST_MESSAGE), time, host };
+  return {
+    attempt,
+    message: cut(error.message, MOST_MESSAGE),
+    stack: stack && cut(stack, MOST_MESSAGE),
+    time,
+    host,
+  };
 }
 
 const keptErrors = ({ errors }: ClaimedTask) => (errors.length > 0 ? JSON.stringify(errors) : null);

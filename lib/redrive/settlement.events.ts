@@ -47,7 +47,8 @@ export function tellReaped(events: RedoEvents, { worker, charged }: Reaped): voi
     charged: charged.map(({ id, redoTaskId, attempt }) => ({ id, redoTaskId, attempt })),
   });
   for (const { id, redoTaskId, attempt, maxAttempts, error, dead } of charged)
-    if (dead) events.emit('dead', { id, redoTaskId, reason: 'EXHAUSTED', detail: error.message, attempts: attempt });
+    if (dead)
+      events.emit('dead', { id, redoTaskId, reason: 'EXHAUSTED', detail: error.message, attempts: attempt });
     else
       events.emit('failed', {
         id,

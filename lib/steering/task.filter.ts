@@ -23,7 +23,8 @@ const id: Rule = rules.integer(1, Number.MAX_SAFE_INTEGER);
 const FILTER_RULES: Readonly<Record<keyof RedoTaskFilter, Rule>> = {
   ids: {
     allowed: 'an array of at most 10,000 ids',
-    accepts: (value) => Array.isArray(value) && value.length <= 10_000 && value.every((each) => id.accepts(each)),
+    accepts: (value) =>
+      Array.isArray(value) && value.length <= 10_000 && value.every((each) => id.accepts(each)),
   },
   redoTaskId: rules.taskTypeId,
   status: anyOf('PENDING', 'PARKED', 'DEAD', 'SUCCEEDED'),

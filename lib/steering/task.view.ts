@@ -1,6 +1,13 @@
 import type { AttemptError } from '../handlers/redo-context.js';
 import type { LedgerEntry } from '../store/ledger.js';
-import { type DeadReason, decodeErrors, decodeTask, limitOf, type TaskRow, type TaskStatus } from '../store/task.row.js';
+import {
+  type DeadReason,
+  decodeErrors,
+  decodeTask,
+  limitOf,
+  type TaskRow,
+  type TaskStatus,
+} from '../store/task.row.js';
 import type { WorkerRecord } from '../store/task.reader.js';
 
 /** One task as a person sees it. */
@@ -80,7 +87,11 @@ export interface RedoTypeStats {
   readonly hasHandler: boolean;
 }
 
-export function viewTask(row: TaskRow, workers: ReadonlyMap<number, TaskWorker>, handled: ReadonlySet<string>): RedoTaskView {
+export function viewTask(
+  row: TaskRow,
+  workers: ReadonlyMap<number, TaskWorker>,
+  handled: ReadonlySet<string>,
+): RedoTaskView {
   const decoded = decodeTask(row);
   const finished = row.status === 'DEAD' || row.status === 'SUCCEEDED';
   const time = new Date(Number(row.next_exec_time));
@@ -123,10 +134,13 @@ export function viewWorker(worker: WorkerRecord): RedoWorkerView {
 }
 
 /** Which worker has which task. */
-export function tasksOfWorkers(workers: readonly Pick<LedgerEntry, 'id' | 'host' | 'pid' | 'held' | 'running'>[]): Map<number, TaskWorker> {
+export function tasksOfWorkers(
+  workers: readonly Pick<LedgerEntry, 'id' | 'host' | 'pid' | 'held' | 'running'>[],
+): Map<number, TaskWorker> {
   const of = new Map<number, TaskWorker>();
   for (const { id, host, pid, held, running } of workers) {
-    for (const task of Object.values(held).flat()) of.set(task, { id, host, pid, state: 'HELD', attempt: null });
+    for (const task of Object.values(held).flat())
+      of.set(task, { id, host, pid, state: 'HELD', attempt: null });
     for (const [task, attempt] of Object.values(running).flat())
       of.set(task, { id, host, pid, state: 'RUNNING', attempt });
   }

@@ -125,7 +125,8 @@ export function share(
     }
   }
   const unfinished = [...due].filter(
-    ([type, tasks]) => tasks.length > (chosen.get(type)?.length ?? 0) || tasks.length >= (perType.get(type) ?? 0),
+    ([type, tasks]) =>
+      tasks.length > (chosen.get(type)?.length ?? 0) || tasks.length >= (perType.get(type) ?? 0),
   );
   return { chosen, more: new Set(unfinished.map(([type]) => type)) };
 }

@@ -8,7 +8,8 @@ import { SqliteDatabase } from './sqlite.database.js';
 
 type MakeDatabase = (dataSource: DataSource, patience: number) => Database;
 
-const onMysql: MakeDatabase = (dataSource, patience) => new ServerDatabase(dataSource, mysqlDialect, patience);
+const onMysql: MakeDatabase = (dataSource, patience) =>
+  new ServerDatabase(dataSource, mysqlDialect, patience);
 
 /** TypeORM's data source types → how to talk to them. */
 const DATABASES: Readonly<Record<string, MakeDatabase | undefined>> = {

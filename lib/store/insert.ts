@@ -36,7 +36,9 @@ const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, r
 export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
   const added: AddedTask[] = [];
   for (const chunk of inStatements(tasks))
-    added.push(...(yield* chunk[0]?.dedupeKey === null ? insertPlain(dialect, chunk) : insertKeyed(dialect, chunk)));
+    added.push(
+      ...(yield* chunk[0]?.dedupeKey === null ? insertPlain(dialect, chunk) : insertKeyed(dialect, chunk)),
+    );
   return added;
 }
 
@@ -67,7 +69,7 @@ function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
   }
   const created = new Map<string, number>();
   const present = new Map<string, number>();
-  for (let missing = [...byHash.keys()]; missing.length > 0; ) {
+  for (let missing = [...byHash.keys()]; missing.length > 0;) {
     const wanted = missing.flatMap((hash) => byHash.get(hash) ?? []);
     for (const [hash, id] of yield* dialect.insertFree(COLUMNS, values(dialect, wanted), missing))
       created.set(hash, id);

@@ -102,7 +102,11 @@ export function* lockLapsed(dialect: Dialect, workerId: string): Work<LedgerEntr
  *
  * @param wanted the task types to look for and how many ids of each at most
  */
-export function* look(dialect: Dialect, applicationName: string, wanted: ReadonlyMap<string, number>): Work<Sight> {
+export function* look(
+  dialect: Dialect,
+  applicationName: string,
+  wanted: ReadonlyMap<string, number>,
+): Work<Sight> {
   const seen = yield* rows<SightRow>(lookStatement(dialect, applicationName, wanted));
   const of = (kind: SightRow['kind']) => seen.filter((row) => row.kind === kind);
   const due = new Map<string, DueTask[]>();

@@ -27,8 +27,7 @@ export const mysqlDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   insertFree: function* (columns, values, hashes) {
-    const answer: Answer =
-      yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
+    const answer: Answer = yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
     if (answer.affected === 0) return new Map<string, number>();
     // The statement took its ids in one stretch, beginning with insertId: that tells its rows from those that were there.
     const step = yield* autoIncrementStep();
@@ -48,4 +47,3 @@ function* autoIncrementStep(): Work<number> {
   const [row] = yield* rows<{ step: number | string }>(sql`SELECT @@auto_increment_increment AS step`);
   return Number(row?.step ?? 1);
 }
-

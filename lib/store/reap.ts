@@ -4,7 +4,14 @@ import { deleteRow, type LedgerEntry } from './ledger.js';
 import { settleEach } from './settle.js';
 import type { Settlement } from './settlement.js';
 import { list, sql } from './sql.js';
-import { decodeErrors, limitOf, type StoredError, TASK_COLUMNS, type TaskRow, withError } from './task.row.js';
+import {
+  decodeErrors,
+  limitOf,
+  type StoredError,
+  TASK_COLUMNS,
+  type TaskRow,
+  withError,
+} from './task.row.js';
 import { rows, type Work } from './work.js';
 
 /** A worker whose lease ran out, and the tasks that were running on it. */
@@ -30,7 +37,10 @@ export interface Charged {
  */
 export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped> {
   const charged = yield* chargeRunning(dialect, lapsed);
-  yield* settleEach(dialect, charged.map(({ settlement }) => settlement));
+  yield* settleEach(
+    dialect,
+    charged.map(({ settlement }) => settlement),
+  );
   yield* deleteRow(lapsed.id);
   const freed = [...new Set([...Object.keys(lapsed.held), ...Object.keys(lapsed.running)])];
   return { worker: lapsed, charged: charged.map(({ charge }) => charge), freed };

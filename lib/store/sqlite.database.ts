@@ -145,8 +145,7 @@ export class SqliteDatabase implements Database {
   }
 }
 
-const isInMemory = ({ options }: DataSource) =>
-  /^$|:memory:|mode=memory/.test(String(options.database));
+const isInMemory = ({ options }: DataSource) => /^$|:memory:|mode=memory/.test(String(options.database));
 
 const handleOf = (dataSource: DataSource) =>
   (dataSource.driver as unknown as { databaseConnection: SqliteHandle }).databaseConnection;

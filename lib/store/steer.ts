@@ -68,15 +68,14 @@ export function* discardChunk(
 }
 
 export function* pause(dialect: Dialect, applicationName: string, redoTaskId: string): Work<boolean> {
-  return (
-    (yield* affected(dialect.insertPause(sql`${applicationName}, ${redoTaskId}, ${dialect.now}`))) > 0
-  );
+  return (yield* affected(dialect.insertPause(sql`${applicationName}, ${redoTaskId}, ${dialect.now}`))) > 0;
 }
 
 export function* resume(applicationName: string, redoTaskId: string): Work<boolean> {
   return (
     (yield* affected(sql`
-      DELETE FROM tbl_redo_pause WHERE application_name = ${applicationName} AND redo_task_id = ${redoTaskId}`)) > 0
+      DELETE FROM tbl_redo_pause WHERE application_name = ${applicationName} AND redo_task_id = ${redoTaskId}`)) >
+    0
   );
 }
 

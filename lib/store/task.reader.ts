@@ -43,7 +43,11 @@ export interface TypeCount {
   readonly oldestDue: number | null;
 }
 
-export function* readTasks(applicationName: string, filter: TaskFilter, page: Page): Work<readonly TaskRow[]> {
+export function* readTasks(
+  applicationName: string,
+  filter: TaskFilter,
+  page: Page,
+): Work<readonly TaskRow[]> {
   if (filter.ids?.length === 0) return [];
   const below = page.before === undefined ? [] : [sql`id < ${page.before}`];
   return yield* rows<TaskRow>(sql`
