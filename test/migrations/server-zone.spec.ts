@@ -28,7 +28,10 @@ const possible =
     server = await startServer('mariadb', { env: { TZ: 'America/New_York' } });
     schema = await createDatabase('mariadb', server.url);
   }, 120_000);
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await schema.drop();
+    await server.stop();
+  });
 
   test('summer and winter are told apart, far ahead too, there and back', async () => {
     await createSeedTables(schema);
