@@ -25,9 +25,8 @@ import {
   type RedoModuleOptions,
 } from './redo.module-definition.js';
 import { REDO_OPTIONS, type RedoOptions, resolveOptions, type ResolvedRedoOptions } from './redo.options.js';
-import { RedriveCycle } from './redrive/redrive.cycle.js';
+import { REDRIVE_PROVIDERS } from './redrive/redrive.providers.js';
 import { RedriveScheduler } from './redrive/redrive.scheduler.js';
-import { RetentionSweeper } from './redrive/retention.sweeper.js';
 import { StartCheck } from './start.check.js';
 import { type Database, REDO_DATA_SOURCE, REDO_DATABASE } from './store/database.js';
 import { databaseOf } from './store/database.factory.js';
@@ -59,9 +58,7 @@ import { databaseOf } from './store/database.factory.js';
     RedoHandlerRegistry,
     RedoEvents,
     RedoLog,
-    RedriveCycle,
-    RetentionSweeper,
-    RedriveScheduler,
+    ...REDRIVE_PROVIDERS,
     StartCheck,
     TaskAdder,
     RedoManager,

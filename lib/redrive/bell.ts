@@ -1,4 +1,7 @@
+import { Injectable } from '@nestjs/common';
+
 /** Lets one loop rest until somebody rings or a time is over. A ring while nobody rests is remembered. */
+@Injectable()
 export class Bell {
   private rung = false;
   private wakeUp: (() => void) | undefined;

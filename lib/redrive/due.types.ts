@@ -36,6 +36,7 @@ export class DueTypes {
 
   /** ms until the next known moment; `Infinity`: none is known. */
   next(): number {
+    this.now();
     let first = Infinity;
     for (const moment of this.soon.keys()) first = Math.min(first, moment);
     return first - performance.now();

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+
 /** What one pass did on this instance. */
 export interface RedrivePass {
   claimed: number;
@@ -19,6 +21,7 @@ export const emptyPass = (): RedrivePass => ({
 });
 
 /** Passes that somebody waits for: they end together, once nothing that was due is left with this instance. */
+@Injectable()
 export class PassesUnderWay {
   private readonly waiting: {
     readonly pass: RedrivePass;

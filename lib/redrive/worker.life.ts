@@ -31,11 +31,25 @@ export class WorkerLife {
   readonly held = new Map<number, HeldTask>();
   readonly running = new Map<number, RunningTask>();
 
+  /** It lost its lease or has stopped: nothing of it may be written or begun any more. */
+  over = false;
+
   constructor(readonly identity: WorkerIdentity) {}
+
+  /** A task that this life has nothing to do with any more. */
+  forget(id: number): void {
+    this.held.delete(id);
+    this.running.delete(id);
+  }
 
   /** Tasks whose handler has ended. */
   ended(): RunningTask[] {
     return [...this.running.values()].filter(({ outcome }) => outcome !== undefined);
+  }
+
+  /** Held tasks that won't be begun. */
+  judged(): HeldTask[] {
+    return [...this.held.values()].filter(({ verdict }) => verdict !== undefined);
   }
 
   /** Handlers that still run. */

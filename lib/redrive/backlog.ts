@@ -1,0 +1,114 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
+import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
+import type { Appetite, FreeSight } from '../store/claim.js';
+import { DueTypes } from './due.types.js';
+import { Pace } from './pace.js';
+import type { HeldTask, WorkerLife } from './worker.life.js';
+
+/** A held task that waits this long is handed back, so that another instance can have it, or it is judged anew, ms. */
+const LONGEST_HOLD = 1_000;
+/** Known moments further ahead than this are left to the schedule, ms. */
+const HORIZON = 60_000;
+
+/** What this instance knows of the backlog, and how much of it it wants. */
+@Injectable()
+export class Backlog {
+  /** A worker's lease seems to have run out: claim, even if nothing is due. */
+  reapWanted = false;
+  /** How many of each type the other workers have. */
+  heldElsewhere: ReadonlyMap<string, number> = new Map();
+
+  private paused: ReadonlySet<string> = new Set();
+  private readonly due = new DueTypes(HORIZON);
+  private readonly pace = new Pace(LONGEST_HOLD / 2);
+
+  constructor(
+    @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
+    private readonly registry: RedoHandlerRegistry,
+  ) {}
+
+  /** A task of this type is due, or will be in `delay` ms. */
+  expect(redoTaskId: string, delay = 0): void {
+    if (!this.registry.handled(redoTaskId)) return;
+    if (delay > 0) this.due.markIn(redoTaskId, delay);
+    else this.due.mark(redoTaskId);
+  }
+
+  expectAll(): void {
+    for (const { redoTaskId } of this.registry.handledTypes()) this.due.mark(redoTaskId);
+  }
+
+  /** Nothing of this type is due any more. */
+  exhausted(redoTaskId: string): void {
+    this.due.clear(redoTaskId);
+  }
+
+  /** Nothing is due, as far as is known, but what is paused. */
+  get isEmpty(): boolean {
+    return [...this.due.now()].every((type) => this.paused.has(type));
+  }
+
+  /** ms until the next moment at which something is known to be due. */
+  nextDueIn(): number {
+    return this.due.next();
+  }
+
+  remember(sight: FreeSight): void {
+    for (const type of this.paused) if (!sight.paused.has(type)) this.due.mark(type);
+    this.paused = sight.paused;
+    this.heldElsewhere = sight.heldElsewhere;
+  }
+
+  began(count: number): void {
+    this.pace.add(count);
+  }
+
+  /** What an idle instance looks for: one id of each type tells enough. */
+  lookout(): Map<string, number> {
+    const types = this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
+    return new Map(types.filter((type) => !this.paused.has(type)).map((type) => [type, 1]));
+  }
+
+  /** What to claim now, or undefined. */
+  appetite(life: WorkerLife): Appetite | undefined {
+    const total = this.room(life);
+    const perType = new Map<string, number>();
+    for (const redoTaskId of this.due.now()) {
+      const most = this.paused.has(redoTaskId) ? 0 : this.roomFor(redoTaskId, life, total);
+      if (most > 0) perType.set(redoTaskId, most);
+    }
+    const enoughHeld = life.held.size > Math.max(0, total);
+    if (this.reapWanted) return { total: Math.max(0, total), perType };
+    return perType.size === 0 || enoughHeld ? undefined : { total, perType };
+  }
+
+  /** Free slots, and as much beyond them as half a second lately used up: a slow instance keeps nothing from others. */
+  room(life: WorkerLife): number {
+    const wanted = Math.max(this.freeSlots(life), this.pace.lately());
+    return Math.min(wanted, this.options.batchSize) - life.held.size;
+  }
+
+  freeSlots(life: WorkerLife): number {
+    return this.options.concurrency - life.active;
+  }
+
+  /** Held tasks that should be with somebody else: they waited too long, or their type is paused. */
+  surplus(life: WorkerLife): HeldTask[] {
+    const since = performance.now() - LONGEST_HOLD;
+    return [...life.held.values()].filter(
+      (held) => !held.verdict && (held.since < since || this.paused.has(held.task.redoTaskId)),
+    );
+  }
+
+  /** ms until the oldest held task has waited too long. */
+  surplusIn(life: WorkerLife): number {
+    const [oldest] = life.held.values();
+    return oldest ? oldest.since + LONGEST_HOLD - performance.now() : Infinity;
+  }
+
+  private roomFor(redoTaskId: string, life: WorkerLife, total: number): number {
+    const { concurrency } = this.registry.handled(redoTaskId)?.policy ?? {};
+    return concurrency === undefined ? total : Math.min(total, concurrency - life.loadOf(redoTaskId));
+  }
+}

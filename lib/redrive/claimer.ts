@@ -1,0 +1,110 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
+import { RedoEvents } from '../redo.events.js';
+import { claim, type Claim, lockResource, lookPastHeld, readClaimed } from '../store/claim.js';
+import { type Database, REDO_DATABASE } from '../store/database.js';
+import { ensureLockRow } from '../store/lock.row.js';
+import type { DecodedTask } from '../store/task.row.js';
+import { Backlog } from './backlog.js';
+import { DatabaseClock } from './database.clock.js';
+import { PassesUnderWay } from './redrive.pass.js';
+import { settlementOfExhausted, settlementOfUndecodable } from './retry.policy.js';
+import { tellReaped } from './settlement.events.js';
+import type { WorkerLife } from './worker.life.js';
+
+/** Looks for due tasks and takes them. */
+@Injectable()
+export class Claimer {
+  private lockedInARow = 0;
+  private notBefore = 0;
+
+  constructor(
+    @Inject(REDO_DATABASE) private readonly database: Database,
+    private readonly registry: RedoHandlerRegistry,
+    private readonly backlog: Backlog,
+    private readonly clock: DatabaseClock,
+    private readonly passes: PassesUnderWay,
+    private readonly events: RedoEvents,
+  ) {}
+
+  /** ms until it may claim again, after the lock row was taken; 0 or less: now. */
+  restFor(): number {
+    return this.notBefore - performance.now();
+  }
+
+  /** The one cheap question of an idle instance. Locks nothing and writes nothing. */
+  async look(life: WorkerLife): Promise<void> {
+    const { dialect } = this.database;
+    const { identity } = life;
+    const sight = await this.database.run(() =>
+      lookPastHeld(dialect, identity, life.holding(), this.backlog.lookout(), this.backlog.heldElsewhere),
+    );
+    this.clock.set(sight.now);
+    this.backlog.remember(sight);
+    for (const type of sight.due.keys()) this.backlog.expect(type);
+    this.backlog.reapWanted = sight.workers.some(({ id, leaseLeft }) => leaseLeft < 0 && id !== identity.id);
+  }
+
+  /** @returns whether the worker's own row was written; not so when somebody else has the lock row */
+  async claim(life: WorkerLife): Promise<boolean> {
+    const appetite = this.backlog.appetite(life);
+    if (!appetite) return false;
+    const { dialect } = this.database;
+    const claimed = await this.database.transaction(() =>
+      claim(dialect, life.identity, life.holding(), appetite, this.backlog.heldElsewhere),
+    );
+    if (claimed.kind === 'locked') {
+      await this.comeBackSoon(life);
+      return false;
+    }
+    this.lockedInARow = 0;
+    this.learn(claimed, appetite.perType);
+    this.tell(claimed);
+    const ids = [...claimed.ids.values()].flat();
+    if (ids.length > 0) {
+      const decoded = await this.database.run(() => readClaimed(ids));
+      if (!life.over) this.hold(life, decoded);
+    }
+    return true;
+  }
+
+  private learn(claimed: Extract<Claim, { kind: 'claimed' }>, asked: ReadonlyMap<string, number>): void {
+    this.clock.set(claimed.sight.now);
+    this.backlog.remember(claimed.sight);
+    this.backlog.reapWanted = false;
+    for (const type of asked.keys()) if (!claimed.more.has(type)) this.backlog.exhausted(type);
+    for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
+  }
+
+  private hold(life: WorkerLife, decoded: readonly DecodedTask[]): void {
+    const since = performance.now();
+    for (const each of decoded) {
+      const { task } = each;
+      const type = this.registry.handled(task.redoTaskId);
+      if (!type) continue;
+      const stamp = { time: this.clock.now(), host: life.identity.host };
+      const verdict =
+        each.kind === 'undecodable'
+          ? settlementOfUndecodable(task, each.reason, stamp)
+          : settlementOfExhausted(task);
+      life.held.set(task.id, { task, type, since, verdict });
+    }
+    this.passes.count('claimed', decoded.length);
+  }
+
+  private tell({ expired, reaped }: Extract<Claim, { kind: 'claimed' }>): void {
+    for (const task of expired)
+      this.events.emit('dead', { ...task, reason: 'EXPIRED', detail: null, attempts: null });
+    this.passes.count('dead', expired.length);
+    for (const each of reaped) tellReaped(this.events, each);
+  }
+
+  /** The row is locked for a few ms at a time; that it is missing looks the same. */
+  private async comeBackSoon({ identity }: WorkerLife): Promise<void> {
+    this.lockedInARow += 1;
+    this.notBefore = performance.now() + Math.min(3 * this.lockedInARow, 100) * (0.5 + Math.random());
+    if (this.lockedInARow % 5 > 0) return;
+    const { dialect } = this.database;
+    await this.database.run(() => ensureLockRow(dialect, lockResource(identity.applicationName)));
+  }
+}

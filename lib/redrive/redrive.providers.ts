@@ -1,0 +1,22 @@
+import { Backlog } from './backlog.js';
+import { Bell } from './bell.js';
+import { Claimer } from './claimer.js';
+import { DatabaseClock } from './database.clock.js';
+import { RedriveCycle } from './redrive.cycle.js';
+import { PassesUnderWay } from './redrive.pass.js';
+import { RedriveScheduler } from './redrive.scheduler.js';
+import { RetentionSweeper } from './retention.sweeper.js';
+import { Settler } from './settler.js';
+
+/** The engine's parts, one of each to an application. */
+export const REDRIVE_PROVIDERS = [
+  Bell,
+  DatabaseClock,
+  PassesUnderWay,
+  Backlog,
+  Claimer,
+  Settler,
+  RedriveCycle,
+  RetentionSweeper,
+  RedriveScheduler,
+];
