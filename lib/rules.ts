@@ -3,7 +3,7 @@ import * as messages from './redo.messages.js';
 /** What one option accepts, in words and as a check. */
 export interface Rule {
   readonly allowed: string;
-  accepts(value: unknown): boolean;
+  readonly accepts: (value: unknown) => boolean;
 }
 
 /** Ten years, the furthest this library plans ahead. */

@@ -50,7 +50,7 @@ export class RedoHandlerExplorer {
     if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient)
       throw new RedoConfigurationError(handlerOfManyInstances(metadata.redoTaskId, place));
     const task = RedoTask.define(metadata.redoTaskId, metadata.policy, `@RedoHandler on ${place}`);
-    return [{ task, handle: method.bind(wrapper.instance) as RedoHandlerFunction, place }];
+    return [{ task, handle: method.bind(wrapper.instance), place }];
   }
 }
 

@@ -37,7 +37,7 @@ export class RedoHandlerRegistry {
     this.types.set(redoTaskId, {
       redoTaskId,
       policy,
-      handle: handle as RedoHandlerFunction | undefined,
+      handle: handle,
       place,
     });
   }

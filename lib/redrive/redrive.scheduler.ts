@@ -30,7 +30,7 @@ export class RedriveScheduler {
     const { schedule } = this.options;
     if ('cron' in schedule) {
       const job = new CronJob(schedule.cron, tick, null, true);
-      this.jobs.addCronJob(REDRIVE_JOB, job as never);
+      this.jobs.addCronJob(REDRIVE_JOB, job);
     } else this.jobs.addInterval(REDRIVE_JOB, setInterval(tick, schedule.interval));
     this.cycle.start();
   }

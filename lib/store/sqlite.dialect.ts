@@ -18,7 +18,7 @@ export const sqliteDialect: Dialect = {
     sql`INSERT OR IGNORE INTO tbl_redo_pause (application_name, redo_task_id, pause_time) VALUES (${values})`,
   forUpdateSkipLocked: nothing,
   forShare: nothing,
-  // eslint-disable-next-line require-yield -- the last id tells all: one writer, and AUTOINCREMENT counts by one
+  // The driver reports the last id; there is one writer, and AUTOINCREMENT counts by one.
   insertedIds: function* (answer, count) {
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
