@@ -28,7 +28,7 @@ export async function canAptInstall(): Promise<boolean> {
 
 export async function aptInstall(...packages: string[]): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  console.error(`test set-up: installing ${packages.join(', ')} by apt-get`);
+  process.stderr.write(`test set-up: installing ${packages.join(', ')} by apt-get\n`);
   // Two runs on one machine, or unattended upgrades, may hold the lock for a while.
   const patient = ['-o', 'DPkg::Lock::Timeout=300', '-qq'];
   await run('apt-get', [...patient, 'update'], { env });
