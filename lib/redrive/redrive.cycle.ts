@@ -25,9 +25,9 @@ import { WorkerLife } from './worker.life.js';
 const LAST_WRITE = 3_000;
 
 /** What the loop does next; each is one short transaction, or one statement. */
-type Step = 'register' | 'renew' | 'claim' | 'flush' | 'look' | 'handBack';
+type Step = 'register' | 'renew' | 'claim' | 'flush' | 'look';
 
-const DOING: Readonly<Record<Step, string>> = {
+const DOING: Readonly<Record<Step | 'handBack', string>> = {
   register: 'register this worker',
   renew: 'renew the lease',
   claim: 'claim tasks',
@@ -50,7 +50,7 @@ export class RedriveCycle {
   private lookWanted = false;
   /** Claims and flushes take turns when there is work for both. */
   private claimedLast = false;
-  private readonly trouble = new Trouble();
+  private readonly trouble: Trouble;
   private readonly lease: Lease;
 
   constructor(
@@ -64,6 +64,8 @@ export class RedriveCycle {
     private readonly events: RedoEvents,
     private readonly bell: Bell,
   ) {
+    // Several tries within a lease, so that a short trouble does not cost it.
+    this.trouble = new Trouble(Math.min(5_000, options.lease / 6));
     this.lease = new Lease(options.lease, () => {
       if (this.life) this.loseLease(this.life, messages.leaseNotRenewed(options.lease));
     });
@@ -146,7 +148,7 @@ export class RedriveCycle {
     const { life } = this;
     const sentAt = performance.now();
     try {
-      const wrote = life ? await this.do(step, life) : await this.register();
+      const wrote = await (life ? this.does[step](life) : this.register());
       if (wrote && this.life && !this.life.over) this.lease.renewed(sentAt);
       const failures = this.trouble.over();
       if (failures > 0) this.events.emit('recovered', { doing: DOING[step], failures });
@@ -156,23 +158,25 @@ export class RedriveCycle {
     }
   }
 
-  /** @returns whether it wrote this worker's row, and so renewed the lease */
-  private async do(step: Step, life: WorkerLife): Promise<boolean> {
-    this.claimedLast = step === 'claim';
-    switch (step) {
-      case 'claim':
-        return this.claimer.claim(life);
-      case 'flush':
-        await (this.phase === 'draining' ? this.settler.flushOnly(life) : this.settler.flush(life));
-        return true;
-      case 'look':
-        this.lookWanted = false;
-        await this.claimer.look(life);
-        return false;
-      default:
-        return this.renew(life);
-    }
-  }
+  /** Each tells whether it wrote this worker's row, and so renewed the lease. */
+  private readonly does: Readonly<Record<Step, (life: WorkerLife) => Promise<boolean>>> = {
+    register: () => this.register(),
+    renew: (life) => this.renew(life),
+    claim: (life) => {
+      this.claimedLast = true;
+      return this.claimer.claim(life);
+    },
+    flush: async (life) => {
+      this.claimedLast = false;
+      await (this.phase === 'draining' ? this.settler.flushOnly(life) : this.settler.flush(life));
+      return true;
+    },
+    look: async (life) => {
+      this.lookWanted = false;
+      await this.claimer.look(life);
+      return false;
+    },
+  };
 
   private async register(): Promise<boolean> {
     const { applicationName, lease } = this.options;
@@ -235,14 +239,14 @@ export class RedriveCycle {
   }
 
   /** @returns ms until the next try */
-  private troubled(step: Step, thrown: unknown): number {
+  private troubled(doing: keyof typeof DOING, thrown: unknown): number {
     const { failures, retryIn } = this.trouble.failed();
     const error = this.database.dialect.isMissingTable(thrown)
       ? new MissingTablesError(messages.missingTables(this.database.name), { cause: thrown })
       : thrown instanceof Error
         ? thrown
         : new Error(String(thrown));
-    this.events.emit('trouble', { doing: DOING[step], error, failures, retryIn });
+    this.events.emit('trouble', { doing: DOING[doing], error, failures, retryIn });
     return retryIn;
   }
 

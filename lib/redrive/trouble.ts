@@ -1,12 +1,15 @@
-/** Failures in a row, and when to try again: from 20 ms doubling to 5 s, each spread by a half. */
+/** Failures in a row, and when to try again: from 20 ms doubling to a ceiling, each spread by a quarter. */
 export class Trouble {
   private failures = 0;
   private retryAt = 0;
 
+  /** @param longest ms */
+  constructor(private readonly longest: number) {}
+
   /** @returns how many failures there were in a row, and ms until the next try */
   failed(): { failures: number; retryIn: number } {
     this.failures += 1;
-    const retryIn = Math.min(20 * 2 ** (this.failures - 1), 5_000) * (0.75 + Math.random() / 2);
+    const retryIn = Math.min(20 * 2 ** (this.failures - 1), this.longest) * (0.75 + Math.random() / 2);
     this.retryAt = performance.now() + retryIn;
     return { failures: this.failures, retryIn };
   }
