@@ -33,6 +33,8 @@ export interface TestAppOptions {
   readonly options?: RedoOptions;
   readonly applicationName?: string;
   readonly providers?: ModuleMetadata['providers'];
+  /** Modules beside those that every test application has. */
+  readonly imports?: ModuleMetadata['imports'];
   readonly dataSource?: ExtraOptions;
 }
 
@@ -105,7 +107,13 @@ export async function migrate(database: TestDatabase): Promise<void> {
 }
 
 export async function startApp(database: TestDatabase, settings: TestAppOptions = {}): Promise<TestApp> {
-  const { handlers = {}, options = {}, applicationName = APPLICATION, providers = [] } = settings;
+  const {
+    handlers = {},
+    options = {},
+    applicationName = APPLICATION,
+    providers = [],
+    imports = [],
+  } = settings;
 
   @Module({ providers: [...providers] })
   class ApplicationModule {
@@ -123,12 +131,18 @@ export async function startApp(database: TestDatabase, settings: TestAppOptions 
       ScheduleModule.forRoot(),
       RedoModule.forRoot(applicationName, { schedule: { interval: 3_600_000 }, ...options }),
       ApplicationModule,
+      ...imports,
     ],
   }).compile();
   module.useLogger(false);
   const app = new TestApp(module);
   app.watch(module.get(RedoEvents));
-  await module.init();
+  try {
+    await module.init();
+  } catch (error) {
+    await module.close();
+    throw error;
+  }
   return app;
 }
 
