@@ -68,7 +68,8 @@ export class TaskAdder {
     if (!Array.isArray(paramsList))
       throw new InvalidRedoTaskError(messages.badValue('paramsList', paramsList, 'an array'));
     const plan = planTask(this.options.applicationName, type, options);
-    const tasks = paramsList.map((params: P, index): NewTask => {
+    // Not `map`, which passes over the holes of an array.
+    const tasks = Array.from(paramsList, (params: P, index): NewTask => {
       try {
         const dedupeKey = options.dedupeKey?.(params, index);
         checkDedupeKey(dedupeKey);
