@@ -19,7 +19,7 @@ export interface RedoEventMap {
   /** A handler is about to be called. */
   started: TaskEvent & { readonly attempt: number };
   succeeded: TaskEvent & { readonly attempt: number };
-  /** An attempt failed and there will be another in `delay` ms. */
+  /** An attempt failed; there will be another in `delay` ms, or the task's expiry comes then. */
   failed: TaskEvent & {
     readonly attempt: number;
     readonly maxAttempts: number | null;

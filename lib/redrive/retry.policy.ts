@@ -37,7 +37,7 @@ export function settlementOf(
         kind: 'again',
         ...counted,
         execTimes: task.execTimes,
-        delay: outcome.delay,
+        delay: untilExpiry(task, outcome.delay, stamp),
         errors: keptErrors(task),
       };
     case 'discarded':
@@ -58,7 +58,8 @@ export function settlementOf(
           detail: cut(outcome.error.message, MOST_DETAIL),
           errors,
         };
-      return { kind: 'again', ...counted, delay: delayAfter(attempt, outcome.error, policy.backoff), errors };
+      const delay = untilExpiry(task, delayAfter(attempt, outcome.error, policy.backoff), stamp);
+      return { kind: 'again', ...counted, delay, errors };
     }
     case 'aborted':
       return undefined;
@@ -125,6 +126,10 @@ function storedError(attempt: number, error: Error, { time, host }: Stamp, withS
     host,
   };
 }
+
+/** A task that expires before its next attempt is due at its expiry, to be ended. The row is exact, this is for whoever waits. */
+const untilExpiry = ({ expireTime }: ClaimedTask, delay: number, { time }: Stamp) =>
+  expireTime === null ? delay : Math.min(delay, Math.max(0, expireTime - time));
 
 const keptErrors = ({ errors }: ClaimedTask) => (errors.length > 0 ? JSON.stringify(errors) : null);
 
