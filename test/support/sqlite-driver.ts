@@ -8,6 +8,8 @@ export interface SqliteConnection {
     all(...params: unknown[]): Record<string, unknown>[];
     run(...params: unknown[]): unknown;
   };
+  /** One statement or several. Unlike a prepared statement it leaves nothing behind when it fails. */
+  exec(sql: string): unknown;
   close(): void;
 }
 
@@ -21,3 +23,10 @@ export function sqliteDriver(): SqliteDriver {
   const require = createRequire(import.meta.url);
   return require(process.env['REDO_SQLITE_DRIVER'] || 'libsql') as SqliteDriver;
 }
+
+/**
+ * Takes the file's write lock, or throws SQLITE_BUSY. A write that meets a lock without this leaves its statement unfinished
+ * in libsql, and the connection's later writes uncommitted.
+ */
+export const beginImmediate = (connection: SqliteConnection) => void connection.exec('BEGIN IMMEDIATE');
+export const commit = (connection: SqliteConnection) => void connection.exec('COMMIT');

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DataSourceOptions } from 'typeorm';
 import { type ExtraOptions, type TestDatabase } from './test-database.js';
-import { sqliteDriver } from './sqlite-driver.js';
+import { beginImmediate, commit, sqliteDriver } from './sqlite-driver.js';
 import { currentTestRun } from './test-run.js';
 import { waitFor } from './wait-for.js';
 
@@ -14,9 +14,16 @@ export async function createSqliteFile(): Promise<TestDatabase> {
 
   function runOnce(sql: string, params: readonly unknown[]): Record<string, unknown>[] {
     const statement = admin.prepare(sql);
-    if (statement.reader) return statement.all(...params).map((row) => ({ ...row }));
-    statement.run(...params);
-    return [];
+    // All that can find the file locked is the BEGIN.
+    if (/^\s*(PRAGMA|SELECT)\b/i.test(sql)) return statement.all(...params).map((row) => ({ ...row }));
+    beginImmediate(admin);
+    try {
+      if (statement.reader) return statement.all(...params).map((row) => ({ ...row }));
+      statement.run(...params);
+      return [];
+    } finally {
+      commit(admin);
+    }
   }
 
   return {
