@@ -93,7 +93,7 @@ export class RedoManager {
   /** Tasks of this application, newest first. */
   async list(filter: RedoTaskFilter = {}, page: RedoPage = {}): Promise<RedoTaskView[]> {
     const [wanted, of] = [checkFilter(filter), checkPage(page)];
-    const found = await this.database.run(() => readTasks(this.applicationName, wanted, of));
+    const found = await this.database.read(() => readTasks(this.applicationName, wanted, of));
     if (found.length === 0) return [];
     const workers = await this.readWorkers();
     const [taken, handled] = [tasksOfWorkers(workers), this.handledTypes(workers)];
@@ -102,14 +102,14 @@ export class RedoManager {
 
   async count(filter: RedoTaskFilter = {}): Promise<number> {
     const wanted = checkFilter(filter);
-    return this.database.run(() => countTasks(this.applicationName, wanted));
+    return this.database.read(() => countTasks(this.applicationName, wanted));
   }
 
   /** What is waiting, running, stuck and dead, for every task type that is registered here or has tasks. */
   async stats(): Promise<RedoStats> {
-    const counts = await this.database.run(() => countByType(this.database.dialect, this.applicationName));
+    const counts = await this.database.read(() => countByType(this.database.dialect, this.applicationName));
     const workers = await this.readWorkers();
-    const paused = await this.database.run(() => readPaused(this.applicationName));
+    const paused = await this.database.read(() => readPaused(this.applicationName));
     const handled = this.handledTypes(workers);
     const types = new Set([...this.registry.ids(), ...counts.map(({ redoTaskId }) => redoTaskId), ...paused]);
     return {
@@ -169,12 +169,12 @@ export class RedoManager {
    */
   async pause(redoTaskId: string): Promise<boolean> {
     await this.checkKnown(redoTaskId);
-    return this.database.run(() => pause(this.database.dialect, this.applicationName, redoTaskId));
+    return this.database.transaction(() => pause(this.database.dialect, this.applicationName, redoTaskId));
   }
 
   /** @returns `false`: it was not paused */
   async resume(redoTaskId: string): Promise<boolean> {
-    const resumed = await this.database.run(() => resume(this.applicationName, redoTaskId));
+    const resumed = await this.database.transaction(() => resume(this.applicationName, redoTaskId));
     if (!resumed) await this.checkKnown(redoTaskId);
     this.cycle.tick();
     return resumed;
@@ -191,7 +191,7 @@ export class RedoManager {
   }
 
   private readWorkers(): Promise<WorkerRecord[]> {
-    return this.database.run(() => readWorkers(this.database.dialect, this.applicationName));
+    return this.database.read(() => readWorkers(this.database.dialect, this.applicationName));
   }
 
   private handledTypes(workers: readonly WorkerRecord[]): Set<string> {

@@ -8,15 +8,17 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { TaskAdder } from './adding/task.adder.js';
 import { RedoHandlerExplorer } from './handlers/handler.explorer.js';
 import { RedoHandlerRegistry } from './handlers/handler.registry.js';
+import { RedoConfigurationError } from './redo.errors.js';
 import { RedoEvents } from './redo.events.js';
 import { RedoLog } from './redo.log.js';
 import { RedoManager } from './redo.manager.js';
+import { moduleImportedTwice } from './redo.messages.js';
 import {
   REDO_MODULE_OPTIONS,
   type RedoModuleAsyncOptions,
@@ -78,6 +80,7 @@ export class RedoModule
     private readonly scheduler: RedriveScheduler,
     private readonly adder: TaskAdder,
     private readonly log: RedoLog,
+    private readonly modules: ModulesContainer,
   ) {
     super();
   }
@@ -101,7 +104,10 @@ export class RedoModule
     return withDataSource(super.forRootAsync(options), options);
   }
 
+  /** @throws {RedoConfigurationError} the module is imported twice, or a handler is not allowed */
   onModuleInit(): void {
+    const imports = [...this.modules.values()].filter(({ metatype }) => metatype === RedoModule);
+    if (imports.length > 1) throw new RedoConfigurationError(moduleImportedTwice());
     for (const { task, handle, place } of this.explorer.explore())
       this.registry.register(task, handle, place);
     this.log.start();

@@ -14,7 +14,7 @@ export class StartCheck {
   /** @throws {MissingTablesError} the migrations were not run */
   async run(): Promise<void> {
     try {
-      await this.database.run(() => checkTables());
+      await this.database.read(() => checkTables());
     } catch (error) {
       if (this.database.dialect.isMissingTable(error))
         throw new MissingTablesError(missingTables(this.database.name), { cause: error });

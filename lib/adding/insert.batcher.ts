@@ -18,20 +18,30 @@ interface Waiting {
 export class InsertBatcher {
   private waiting: Waiting[] = [];
   private writing: Promise<void> | undefined;
+  private readonly lone = new Set<Promise<unknown>>();
 
   constructor(private readonly database: Database) {}
 
   /** All of `tasks` or none. Resolves when they are committed. */
   add(tasks: readonly NewTask[]): Promise<AddedTask[]> {
+    // A key may have to wait for a stranger's transaction that is adding it too: nobody else should wait with it.
+    if (tasks.some(({ dedupeKey }) => dedupeKey !== null)) return this.alone(tasks);
     return new Promise((resolve, reject) => {
       this.waiting.push({ tasks, resolve, reject });
       this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
     });
   }
 
-  /** Resolves when everything that was added until now is written. */
+  /** Resolves when everything that was added until now is written, or refused. */
   async idle(): Promise<void> {
-    while (this.writing) await this.writing;
+    while (this.writing !== undefined || this.lone.size > 0)
+      await Promise.allSettled([this.writing, ...this.lone]);
+  }
+
+  private alone(tasks: readonly NewTask[]): Promise<AddedTask[]> {
+    const inserting = this.insert(tasks).finally(() => this.lone.delete(inserting));
+    this.lone.add(inserting);
+    return inserting;
   }
 
   private async writeAll(): Promise<void> {

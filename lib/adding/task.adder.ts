@@ -96,7 +96,7 @@ export class TaskAdder {
     try {
       const runner = manager && callerRunner(manager, this.dataSource);
       const now = await this.checkInstants(tasks[0] as NewTask, (work) =>
-        runner ? runOn(runner, work()) : this.database.run(work),
+        runner ? runOn(runner, work()) : this.database.read(work),
       );
       const dueIn = runAt && now !== undefined ? Math.max(0, runAt.getTime() - now) : delay;
       if (!runner) {

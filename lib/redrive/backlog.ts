@@ -39,7 +39,7 @@ export class Backlog {
     for (const { redoTaskId } of this.registry.handledTypes()) this.due.mark(redoTaskId);
   }
 
-  /** Nothing of this type is due any more. */
+  /** Nothing of this type is due, as far as is known. */
   exhausted(redoTaskId: string): void {
     this.due.clear(redoTaskId);
   }

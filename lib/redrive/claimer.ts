@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { RedoEvents } from '../redo.events.js';
-import { claim, type Claim, lockResource, lookPastHeld, readClaimed } from '../store/claim.js';
+import { type Appetite, claim, type Claim, lockResource, lookPastHeld, readClaimed } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import type { DecodedTask } from '../store/task.row.js';
@@ -36,7 +36,7 @@ export class Claimer {
   async look(life: WorkerLife): Promise<void> {
     const { dialect } = this.database;
     const { identity } = life;
-    const sight = await this.database.run(() =>
+    const sight = await this.database.read(() =>
       lookPastHeld(dialect, identity, life.holding(), this.backlog.lookout(), this.backlog.heldElsewhere),
     );
     this.clock.set(sight.now);
@@ -49,30 +49,45 @@ export class Claimer {
   async claim(life: WorkerLife): Promise<boolean> {
     const appetite = this.backlog.appetite(life);
     if (!appetite) return false;
-    const { dialect } = this.database;
-    const claimed = await this.database.transaction(() =>
-      claim(dialect, life.identity, life.holding(), appetite, this.backlog.heldElsewhere),
-    );
+    const claimed = await this.ask(life, appetite);
     if (claimed.kind === 'locked') {
       await this.comeBackSoon(life);
       return false;
     }
     this.lockedInARow = 0;
-    this.learn(claimed, appetite.perType);
+    this.learn(claimed);
     this.tell(claimed);
     const ids = [...claimed.ids.values()].flat();
     if (ids.length > 0) {
-      const decoded = await this.database.run(() => readClaimed(ids));
+      const decoded = await this.database.read(() => readClaimed(ids));
       if (!life.over) this.hold(life, decoded);
     }
     return true;
   }
 
-  private learn(claimed: Extract<Claim, { kind: 'claimed' }>, asked: ReadonlyMap<string, number>): void {
+  /** What is asked for counts as asked from here on: a task that is added while the answer is under way marks it anew. */
+  private async ask(life: WorkerLife, appetite: Appetite): Promise<Claim> {
+    const { dialect } = this.database;
+    const asked = [...appetite.perType.keys()];
+    const { reapWanted } = this.backlog;
+    for (const type of asked) this.backlog.exhausted(type);
+    this.backlog.reapWanted = false;
+    let claimed: Claim = { kind: 'locked' };
+    try {
+      claimed = await this.database.transaction(() =>
+        claim(dialect, life.identity, life.holding(), appetite, this.backlog.heldElsewhere),
+      );
+      return claimed;
+    } finally {
+      const left = claimed.kind === 'claimed' ? claimed.more : asked;
+      for (const type of left) this.backlog.expect(type);
+      if (claimed.kind !== 'claimed') this.backlog.reapWanted = reapWanted;
+    }
+  }
+
+  private learn(claimed: Extract<Claim, { kind: 'claimed' }>): void {
     this.clock.set(claimed.sight.now);
     this.backlog.remember(claimed.sight);
-    this.backlog.reapWanted = false;
-    for (const type of asked.keys()) if (!claimed.more.has(type)) this.backlog.exhausted(type);
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }
 
@@ -105,6 +120,6 @@ export class Claimer {
     this.notBefore = performance.now() + Math.min(3 * this.lockedInARow, 100) * (0.5 + Math.random());
     if (this.lockedInARow % 5 > 0) return;
     const { dialect } = this.database;
-    await this.database.run(() => ensureLockRow(dialect, lockResource(identity.applicationName)));
+    await this.database.transaction(() => ensureLockRow(dialect, lockResource(identity.applicationName)));
   }
 }

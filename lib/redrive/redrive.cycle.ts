@@ -153,6 +153,7 @@ export class RedriveCycle {
       const failures = this.trouble.over();
       if (failures > 0) this.events.emit('recovered', { doing: DOING[step], failures });
     } catch (error) {
+      if (step === 'look') this.lookWanted = true;
       if (!(error instanceof LeaseLostError)) this.troubled(step, error);
       else if (life && !life.over) this.loseLease(life, messages.leaseTaken);
     }
@@ -164,6 +165,9 @@ export class RedriveCycle {
     renew: (life) => this.renew(life),
     claim: (life) => {
       this.claimedLast = true;
+      // Under load the tick's question is part of a claim, or types that others add to would wait for the busy ones.
+      if (this.lookWanted) this.backlog.expectAll();
+      this.lookWanted = false;
       return this.claimer.claim(life);
     },
     flush: async (life) => {

@@ -55,7 +55,7 @@ export function settlementOf(
           kind: 'dead',
           ...counted,
           reason: 'EXHAUSTED',
-          detail: cut(outcome.error.message, MOST_DETAIL),
+          detail: cut(wordsOf(outcome.error), MOST_DETAIL),
           errors,
         };
       const delay = untilExpiry(task, delayAfter(attempt, outcome.error, policy.backoff), stamp);
@@ -120,7 +120,7 @@ function storedError(attempt: number, error: Error, { time, host }: Stamp, withS
   const stack = withStack ? (error.stack?.split('\n').slice(0, STACK_LINES).join('\n') ?? null) : null;
   return {
     attempt,
-    message: cut(error.message, MOST_MESSAGE),
+    message: cut(wordsOf(error), MOST_MESSAGE),
     stack: stack && cut(stack, MOST_MESSAGE),
     time,
     host,
@@ -130,6 +130,13 @@ function storedError(attempt: number, error: Error, { time, host }: Stamp, withS
 /** A task that expires before its next attempt is due at its expiry, to be ended. The row is exact, this is for whoever waits. */
 const untilExpiry = ({ expireTime }: ClaimedTask, delay: number, { time }: Stamp) =>
   expireTime === null ? delay : Math.min(delay, Math.max(0, expireTime - time));
+
+/** With its cause, without which `fetch failed` says nothing. */
+function wordsOf({ message, cause }: Error): string {
+  const { code, message: why = '' } = (cause ?? {}) as { code?: unknown; message?: string };
+  const reason = why || (typeof code === 'string' ? code : '');
+  return reason && !message.includes(reason) ? `${message}: ${reason}` : message;
+}
 
 const keptErrors = ({ errors }: ClaimedTask) => (errors.length > 0 ? JSON.stringify(errors) : null);
 

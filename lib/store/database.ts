@@ -18,8 +18,8 @@ export interface Database {
    * in the pool, or closed when it is not known to be good.
    */
   transaction<T>(work: () => Work<T>): Promise<T>;
-  /** Each statement for itself. */
-  run<T>(work: () => Work<T>): Promise<T>;
+  /** Statements that only read, each for itself. */
+  read<T>(work: () => Work<T>): Promise<T>;
   /** Closes what this object opened; the application's data source is not its own. */
   close(): Promise<void>;
 }

@@ -27,7 +27,7 @@ export class ServerDatabase implements Database {
     });
   }
 
-  run<T>(work: () => Work<T>): Promise<T> {
+  read<T>(work: () => Work<T>): Promise<T> {
     return this.withRunner((runner) => runOn(runner, work()));
   }
 

@@ -57,7 +57,7 @@ export class SqliteDatabase implements Database {
     });
   }
 
-  run<T>(work: () => Work<T>): Promise<T> {
+  read<T>(work: () => Work<T>): Promise<T> {
     return this.whenFree((handle) => this.do(handle, work()));
   }
 
