@@ -1,0 +1,31 @@
+import { type MigrationInterface, type QueryRunner, Table } from 'typeorm';
+
+export class CreateOrders1795600000000 implements MigrationInterface {
+  readonly name = 'CreateOrders1795600000000';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.createTable(
+      new Table({
+        name: 'orders',
+        columns: [
+          {
+            name: 'id',
+            type: 'integer',
+            isPrimary: true,
+            isGenerated: true,
+            generationStrategy: 'increment',
+          },
+          { name: 'partner', type: 'varchar', length: '40', charset: 'utf8mb4' },
+          { name: 'item', type: 'varchar', length: '100', charset: 'utf8mb4' },
+          { name: 'quantity', type: 'integer' },
+          { name: 'notify_task_id', type: 'bigint', isNullable: true },
+        ],
+        indices: [{ name: 'idx_orders_notify_task_id', columnNames: ['notify_task_id'] }],
+      }),
+    );
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.dropTable('orders');
+  }
+}
