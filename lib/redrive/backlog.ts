@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import type { Appetite, FreeSight } from '../store/claim.js';
+import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Pace } from './pace.js';
 import type { HeldTask, WorkerLife } from './worker.life.js';
@@ -26,6 +27,7 @@ export class Backlog {
   constructor(
     @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
     private readonly registry: RedoHandlerRegistry,
+    private readonly clock: DatabaseClock,
   ) {}
 
   /** A task of this type is due, or will be in `delay` ms. */
@@ -93,12 +95,15 @@ export class Backlog {
     return this.options.concurrency - life.active;
   }
 
-  /** Held tasks that should be with somebody else: they waited too long, or their type is paused. */
+  /** Held tasks to hand back: they waited too long, their type is paused, or they expired and the database must judge. */
   surplus(life: WorkerLife): HeldTask[] {
     const since = performance.now() - LONGEST_HOLD;
-    return [...life.held.values()].filter(
-      (held) => !held.verdict && (held.since < since || this.paused.has(held.task.redoTaskId)),
-    );
+    const now = this.clock.now();
+    const isSurplus = (held: HeldTask) =>
+      held.since < since ||
+      this.paused.has(held.task.redoTaskId) ||
+      (held.task.expireTime !== null && held.task.expireTime <= now);
+    return [...life.held.values()].filter((held) => !held.verdict && isSurplus(held));
   }
 
   /** ms until the oldest held task has waited too long. */
