@@ -1,4 +1,9 @@
-import { type INestApplicationContext, Module, type ModuleMetadata } from '@nestjs/common';
+import {
+  type INestApplicationContext,
+  type LoggerService,
+  Module,
+  type ModuleMetadata,
+} from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -133,8 +138,9 @@ export async function startApp(database: TestDatabase, settings: TestAppOptions 
       ApplicationModule,
       ...imports,
     ],
-  }).compile();
-  module.useLogger(false);
+  })
+    .setLogger(SILENT)
+    .compile();
   const app = new TestApp(module);
   app.watch(module.get(RedoEvents));
   try {
@@ -145,6 +151,9 @@ export async function startApp(database: TestDatabase, settings: TestAppOptions 
   }
   return app;
 }
+
+/** Nest has one logger for all applications of a process: each start would let the others speak again. */
+const SILENT: LoggerService = { log() {}, error() {}, warn() {} };
 
 /** Lets the database's time pass: every instant that it has written down is this much longer ago, ms. */
 export async function passTime(database: TestDatabase, ms: number): Promise<void> {
