@@ -30,11 +30,13 @@ export const mysqlDialect: Dialect = {
     const answer: Answer = yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
     if (answer.affected === 0) return new Map<string, number>();
     // The statement took its ids in one stretch, beginning with insertId: that tells its rows from those that were there.
+    // Read under a lock: the caller's snapshot may still show a finished task that had the key.
     const step = yield* autoIncrementStep();
     const end = answer.insertId + hashes.length * step;
     const created = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
       SELECT id, dedupe_hash FROM tbl_redotask
-      WHERE dedupe_hash IN (${list(hashes)}) AND id >= ${answer.insertId} AND id < ${end}`);
+      WHERE dedupe_hash IN (${list(hashes)}) AND id >= ${answer.insertId} AND id < ${end}
+      LOCK IN SHARE MODE`);
     return new Map(created.map((row) => [row.dedupe_hash, Number(row.id)]));
   },
   isMissingTable: (error) => driverError(error).errno === NO_SUCH_TABLE,

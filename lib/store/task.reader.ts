@@ -130,6 +130,8 @@ export function conditions(applicationName: string, filter: TaskFilter): Stateme
   if (filter.redoTaskId !== undefined) where.push(sql`redo_task_id = ${filter.redoTaskId}`);
   if (filter.status !== undefined) where.push(sql`status = ${filter.status}`);
   if (filter.deadReason !== undefined) where.push(sql`dead_reason = ${filter.deadReason}`);
-  if (filter.dedupeKey !== undefined) where.push(sql`dedupe_key = ${filter.dedupeKey}`);
+  // MySQL and MariaDB compare without regard to blanks at the end.
+  if (filter.dedupeKey !== undefined)
+    where.push(sql`dedupe_key = ${filter.dedupeKey} AND LENGTH(dedupe_key) = LENGTH(${filter.dedupeKey})`);
   return where;
 }

@@ -53,20 +53,15 @@ export class PartnerNotifier {
     return RedoResult.failure(answer);
   }
 
-  private async send({ id, partner, item, quantity }: Order, signal: AbortSignal): Promise<Response> {
-    try {
-      return await fetch(`${this.partnerUrl}/accounts/${encodeURIComponent(partner)}/orders`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey(id) },
-        body: JSON.stringify({ orderId: id, item, quantity }),
-        // Aborted at the timeout above, and when this instance shuts down or has lost its lease.
-        signal,
-      });
-    } catch (error) {
-      // fetch itself says no more than "fetch failed"; the reason is its cause.
-      const reason = ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message;
-      throw new Error(`partner unreachable (${reason})`, { cause: error });
-    }
+  /** Throws when the partner can't be reached: a failed attempt, like any other error that a handler throws. */
+  private send({ id, partner, item, quantity }: Order, signal: AbortSignal): Promise<Response> {
+    return fetch(`${this.partnerUrl}/accounts/${encodeURIComponent(partner)}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey(id) },
+      body: JSON.stringify({ orderId: id, item, quantity }),
+      // Aborted at the timeout above, and when this instance shuts down or has lost its lease.
+      signal,
+    });
   }
 }
 
