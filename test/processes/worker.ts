@@ -40,23 +40,23 @@ const PRINTED: readonly RedoEventName[] = [
   'workerStopped',
 ];
 
-let ledger: ReturnType<typeof openRunLedger> | undefined;
+let opened: ReturnType<typeof openRunLedger> | undefined;
 /** Opened when it is needed: the database may be down when this process starts. */
-const openLedger = () => (ledger ??= openRunLedger(settings.ledgerUrl ?? ''));
+const openLedger = () => (opened ??= openRunLedger(settings.ledgerUrl ?? ''));
 
 async function handle(order: Order, deed: Order['deed'], context: RedoContext): Promise<void> {
-  const { begin, end, processes } = await openLedger();
-  await begin(context.id, context.attempt);
+  const ledger = await openLedger();
+  await ledger.begin(context.id, context.attempt);
   if (deed === 'kill') process.kill(process.pid, 'SIGKILL');
   if (deed === 'kill' || deed === 'sleep') await new Promise(() => {});
   if (deed === 'work') await delay(order.ms ?? 0);
   if (deed === 'meet')
-    await waitFor(async () => (await processes()) >= (order.processes ?? 1), { what: 'the others' });
+    await waitFor(async () => (await ledger.processes()) >= (order.processes ?? 1), { what: 'the others' });
   if (deed === 'listen')
     await new Promise((_, reject) =>
       context.signal.addEventListener('abort', () => reject(context.signal.reason as Error)),
     );
-  await end(context.id, context.attempt);
+  await ledger.end(context.id, context.attempt);
   if (deed === 'fail') throw new Error('as ordered');
 }
 
@@ -126,7 +126,7 @@ async function obey(command: string, rest: string): Promise<unknown> {
 // Lines are "<number> <command> <rest>".
 const lines = createInterface({ input: process.stdin }).on('line', (line) => {
   const [, number = '', command = '', rest = ''] = /^(\d+) (\w+) ?(.*)$/.exec(line) ?? [];
-  obey(command, rest)
+  void obey(command, rest)
     .catch((error: Error) => ({ refused: error.message }))
     .then((answer) => {
       console.log(`answer ${number} ${JSON.stringify(answer)}`);
