@@ -57,7 +57,7 @@ export function checkOptions<T extends object>(
 ): void {
   if (!object.accepts(given)) throw fail(messages.badValue(where, given, object.allowed));
   for (const [key, value] of Object.entries(given)) {
-    const known = (rules as Readonly<Record<string, Rule | undefined>>)[key];
+    const known = Object.hasOwn(rules, key) ? rules[key as keyof T & string] : undefined;
     if (!known) throw fail(messages.unknownOption(where, key, Object.keys(rules)));
     if (value !== undefined && !known.accepts(value))
       throw fail(messages.badValue(`${where}.${key}`, value, known.allowed));

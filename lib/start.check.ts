@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { MissingTablesError } from './redo.errors.js';
-import { missingTables, notReachedYet } from './redo.messages.js';
+import { notReachedYet } from './redo.messages.js';
 import { type Database, REDO_DATABASE } from './store/database.js';
 import { checkTables } from './store/lock.row.js';
 
@@ -16,8 +16,7 @@ export class StartCheck {
     try {
       await this.database.read(() => checkTables());
     } catch (error) {
-      if (this.database.dialect.isMissingTable(error))
-        throw new MissingTablesError(missingTables(this.database.name), { cause: error });
+      if (error instanceof MissingTablesError) throw error;
       this.logger.warn(notReachedYet(this.database.name, (error as Error).message));
     }
   }

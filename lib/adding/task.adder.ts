@@ -1,13 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { type RegisteredType, RedoHandlerRegistry } from '../handlers/handler.registry.js';
-import { InvalidRedoTaskError, MissingTablesError } from '../redo.errors.js';
+import { InvalidRedoTaskError } from '../redo.errors.js';
 import { RedoEvents } from '../redo.events.js';
 import * as messages from '../redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { RedriveCycle } from '../redrive/redrive.cycle.js';
 import { TEN_YEARS } from '../rules.js';
 import { type Database, REDO_DATA_SOURCE, REDO_DATABASE, runOn } from '../store/database.js';
+import { explained } from '../store/explained.database.js';
 import { type AddedTask, insertTasks, type NewTask, readClock } from '../store/insert.js';
 import type { Work } from '../store/work.js';
 import {
@@ -93,24 +94,19 @@ export class TaskAdder {
     tasks: readonly NewTask[],
     { manager, delay = 0, runAt }: Pick<AddRedoTaskOptions, 'manager' | 'delay' | 'runAt'>,
   ): Promise<AddedTask[]> {
-    try {
-      const runner = manager && callerRunner(manager, this.dataSource);
-      const now = await this.checkInstants(tasks[0] as NewTask, (work) =>
-        runner ? runOn(runner, work()) : this.database.read(work),
-      );
-      const dueIn = runAt && now !== undefined ? Math.max(0, runAt.getTime() - now) : delay;
-      if (!runner) {
-        const added = await this.batcher.add(tasks);
-        this.committed(type, added, dueIn);
-        return added;
-      }
-      const added = await runOn(runner, insertTasks(this.database.dialect, tasks));
-      this.commits.onCommit(runner, () => this.committed(type, added, dueIn));
+    const runner = manager && callerRunner(manager, this.dataSource);
+    const ask = <T>(work: () => Work<T>) =>
+      runner ? explained(this.database, runOn(runner, work())) : this.database.read(work);
+    const now = await this.checkInstants(tasks[0] as NewTask, ask);
+    const dueIn = runAt && now !== undefined ? Math.max(0, runAt.getTime() - now) : delay;
+    if (!runner) {
+      const added = await this.batcher.add(tasks);
+      this.committed(type, added, dueIn);
       return added;
-    } catch (error) {
-      if (!this.database.dialect.isMissingTable(error)) throw error;
-      throw new MissingTablesError(messages.missingTables(this.database.name), { cause: error });
     }
+    const added = await ask(() => insertTasks(this.database.dialect, tasks));
+    this.commits.onCommit(runner, () => this.committed(type, added, dueIn));
+    return added;
   }
 
   /** What is given as an instant is judged by the database's clock, not by this host's. */

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
-import { MissingTablesError, RedoError } from '../redo.errors.js';
+import { RedoError } from '../redo.errors.js';
 import { RedoEvents } from '../redo.events.js';
 import * as messages from '../redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
@@ -245,11 +245,7 @@ export class RedriveCycle {
   /** @returns ms until the next try */
   private troubled(doing: keyof typeof DOING, thrown: unknown): number {
     const { failures, retryIn } = this.trouble.failed();
-    const error = this.database.dialect.isMissingTable(thrown)
-      ? new MissingTablesError(messages.missingTables(this.database.name), { cause: thrown })
-      : thrown instanceof Error
-        ? thrown
-        : new Error(String(thrown));
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     this.events.emit('trouble', { doing: DOING[doing], error, failures, retryIn });
     return retryIn;
   }

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { RedoConfigurationError } from '../redo.errors.js';
 import { unsupportedDatabase } from '../redo.messages.js';
 import type { Database } from './database.js';
+import { ExplainedDatabase } from './explained.database.js';
 import { mysqlDialect } from './mysql.dialect.js';
 import { ServerDatabase } from './server.database.js';
 import { SqliteDatabase } from './sqlite.database.js';
@@ -26,5 +27,5 @@ export function databaseOf(dataSource: DataSource, patience: number): Database {
   const { type } = dataSource.options;
   const make = DATABASES[type];
   if (!make) throw new RedoConfigurationError(unsupportedDatabase(type, Object.keys(DATABASES)));
-  return make(dataSource, patience);
+  return new ExplainedDatabase(make(dataSource, patience));
 }
