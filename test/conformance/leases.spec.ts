@@ -157,7 +157,8 @@ forEachDatabase((database) => {
     test.each(['succeeds', 'fails', 'discards'] as const)(
       'can settle nothing: the attempt that %s there is not written',
       async (how) => {
-        const [zombie, heir] = [gate(), gate()];
+        const zombie = gate();
+        const heir = gate();
         const outcome = {
           succeeds: RedoResult.SUCCESS,
           fails: RedoResult.BIZ_ERROR,

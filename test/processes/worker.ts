@@ -117,6 +117,7 @@ async function obey(command: string, rest: string): Promise<unknown> {
       return { workers: await redo.workers() };
     case 'close':
       await app.close();
+      (await opened)?.close();
       return {};
     default:
       return { refused: `no command ${command}` };
@@ -130,10 +131,6 @@ const lines = createInterface({ input: process.stdin }).on('line', (line) => {
     .catch((error: Error) => ({ refused: error.message }))
     .then((answer) => {
       console.log(`answer ${number} ${JSON.stringify(answer)}`);
-      // Nothing but the ledger's connection and the handlers that never end is left.
-      if (command === 'close') {
-        lines.close();
-        process.exit(0);
-      }
+      if (command === 'close') lines.close();
     });
 });

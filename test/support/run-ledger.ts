@@ -37,11 +37,12 @@ export interface RunLedger {
   end(task: number, attempt: number): Promise<void>;
   /** How many processes have begun something. */
   processes(): Promise<number>;
+  close(): void;
 }
 
 /** @param url as `TestDatabase.url` */
 export async function openRunLedger(url: string): Promise<RunLedger> {
-  const ask = url.startsWith('sqlite:') ? sqlitePen(url) : await serverPen(url);
+  const { ask, close } = url.startsWith('sqlite:') ? sqlitePen(url) : await serverPen(url);
   const { pid } = process;
   return {
     async begin(task, attempt) {
@@ -58,30 +59,36 @@ export async function openRunLedger(url: string): Promise<RunLedger> {
       const [row] = await ask('SELECT COUNT(DISTINCT pid) AS count FROM tbl_test_runs', []);
       return Number(row?.['count']);
     },
+    close,
   };
 }
 
-type Ask = (sql: string, values: readonly unknown[]) => Promise<Record<string, unknown>[]>;
+interface Pen {
+  readonly ask: (sql: string, values: readonly unknown[]) => Promise<Record<string, unknown>[]>;
+  readonly close: () => void;
+}
 
-function sqlitePen(url: string): Ask {
+function sqlitePen(url: string): Pen {
   const connection = new (sqliteDriver())(url.slice('sqlite://'.length), { timeout: 0 });
-  return async (sql, values) => {
+  const ask: Pen['ask'] = async (sql, values) => {
     await waitFor(() => (beginImmediate(connection), true), { what: `SQLite to write (${sql})` });
     const statement = connection.prepare(sql);
     const rows = statement.reader ? statement.all(...values) : (statement.run(...values), []);
     commit(connection);
     return rows;
   };
+  return { ask, close: () => connection.close() };
 }
 
-async function serverPen(url: string): Promise<Ask> {
+async function serverPen(url: string): Promise<Pen> {
   const { pathname } = new URL(url);
   const connection: Connection = await mysql.createConnection({
     ...connectionOptions(url),
     database: pathname.slice(1),
   });
-  return async (sql, values) => {
+  const ask: Pen['ask'] = async (sql, values) => {
     const [rows] = await connection.query(sql, [...values]);
     return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : [];
   };
+  return { ask, close: () => connection.destroy() };
 }

@@ -2,9 +2,15 @@ import type { Logger } from 'typeorm';
 import { sqliteDriver } from './sqlite-driver.js';
 import { type ExtraOptions, type TestDatabase } from './test-database.js';
 
+export interface LoggedStatement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 /** Writes down what an application's data source, and the library with it, sends to the database. */
 export class StatementLog {
-  private readonly texts: string[] = [];
+  /** In the order in which they were sent. */
+  readonly statements: LoggedStatement[] = [];
 
   /**
    * To be laid over the data source's options. On SQLite the driver is listened to, since the library works past
@@ -18,17 +24,22 @@ export class StatementLog {
 
   /** How many statements matched since the last `clear()`. */
   count(pattern: RegExp): number {
-    return this.texts.filter((text) => pattern.test(text)).length;
+    return this.matching(pattern).length;
+  }
+
+  matching(pattern: RegExp): LoggedStatement[] {
+    return this.statements.filter(({ text }) => pattern.test(text));
   }
 
   clear(): void {
-    this.texts.length = 0;
+    this.statements.length = 0;
   }
 
   private logger(): Logger {
     const ignore = () => {};
     return {
-      logQuery: (text) => void this.texts.push(text.trim()),
+      logQuery: (text, values) =>
+        void this.statements.push({ text: text.trim(), values: (values ?? []) as unknown[] }),
       logQueryError: ignore,
       logQuerySlow: ignore,
       logSchemaBuild: ignore,
@@ -38,14 +49,19 @@ export class StatementLog {
   }
 
   private listeningDriver(): unknown {
-    const { texts } = this;
+    const { statements } = this;
     return class extends sqliteDriver() {
+      override exec(text: string) {
+        statements.push({ text: text.trim(), values: [] });
+        return super.exec(text);
+      }
+
       override prepare(text: string) {
         const statement = super.prepare(text);
         const noted =
           <T>(run: (...params: unknown[]) => T) =>
           (...params: unknown[]): T => {
-            texts.push(text.trim());
+            statements.push({ text: text.trim(), values: params.flat() });
             return run.apply(statement, params);
           };
         return {

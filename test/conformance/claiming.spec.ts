@@ -1,0 +1,359 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { DatabaseTimeoutError, RedoResult } from 'nestjs-redo';
+import mysql from 'mysql2/promise';
+import { forEachDatabase, forEachServer } from '../support/databases.js';
+import {
+  APPLICATION,
+  createRedoDatabase,
+  gate,
+  rowOf,
+  startApp,
+  type TestApp,
+  type TestAppOptions,
+} from '../support/redo-app.js';
+import { connectionOptions } from '../support/server-connection.js';
+import { beginImmediate, commit, sqliteDriver } from '../support/sqlite-driver.js';
+import { StatementLog } from '../support/statement-log.js';
+import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+forEachDatabase((database) => {
+  let schema: TestDatabase;
+  const apps: TestApp[] = [];
+  const start = async (settings: TestAppOptions) => {
+    const app = await startApp(schema, settings);
+    apps.push(app);
+    return app;
+  };
+  /** Adds, and redrives nothing. */
+  const producer = (...types: string[]) =>
+    start({ handlers: Object.fromEntries(types.map((type) => [type, {}])), options: { worker: false } });
+
+  beforeAll(async () => {
+    schema = await createRedoDatabase(database);
+  });
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    for (const table of ['tbl_redotask', 'tbl_redo_worker']) await schema.query(`DELETE FROM ${table}`);
+  });
+  afterAll(() => schema.drop());
+
+  describe('the lock row', () => {
+    const locks = () =>
+      schema.query<{ resource: string }>('SELECT resource FROM tbl_pessimistic_lock ORDER BY resource');
+
+    test('is created by the library, one for each application', async () => {
+      await schema.query('DELETE FROM tbl_pessimistic_lock');
+      const one = await start({ handlers: { job: () => {} } });
+      const other = await start({ handlers: { job: () => {} }, applicationName: 'another-service' });
+      await one.redo.redrive();
+      await other.redo.redrive();
+      expect(await locks()).toEqual([
+        { resource: 'nestjs-redo:another-service' },
+        { resource: `nestjs-redo:${APPLICATION}` },
+      ]);
+    });
+
+    test('deleted by hand is created again, and the work goes on', async () => {
+      const app = await start({ handlers: { job: () => {} } });
+      const before = await app.redo.addRedoTask('job', {});
+      await app.told('succeeded', before.id);
+      await schema.query('DELETE FROM tbl_pessimistic_lock');
+      const after = await app.redo.addRedoTask('job', {});
+      await app.told('succeeded', after.id);
+      expect(await locks()).toEqual([{ resource: `nestjs-redo:${APPLICATION}` }]);
+      expect(app.all('trouble')).toEqual([]);
+    });
+
+    test('is locked before every claim', async () => {
+      const log = new StatementLog();
+      const app = await start({ handlers: { job: () => {} }, dataSource: log.options(schema) });
+      const { id } = await app.redo.addRedoTask('job', {});
+      await app.told('succeeded', id);
+      const texts = log.statements.map(({ text }) => text);
+      const lock = texts.findIndex(
+        (text) => /tbl_pessimistic_lock/.test(text) && /FOR UPDATE|^UPDATE/.test(text),
+      );
+      expect(lock).toBeGreaterThan(-1);
+      expect(texts.slice(0, lock).some((text) => /UPDATE tbl_redo_worker/.test(text))).toBe(false);
+    });
+  });
+
+  describe('free places are shared', () => {
+    test('between the types that have due tasks: 500 of one do not starve 5 of another', async () => {
+      const adding = await producer('many', 'few');
+      await adding.redo.addRedoTasks('many', range(500));
+      await adding.redo.addRedoTasks('few', range(5));
+      const { passed, open } = gate();
+      const app = await start({ handlers: { many: () => passed, few: () => passed } });
+      await waitFor(() => app.all('started').length >= 10, { what: 'ten to begin' });
+      expect(app.all('started').filter(({ redoTaskId }) => redoTaskId === 'few')).toHaveLength(5);
+      open();
+      await waitFor(async () => (await app.redo.count()) === 0, { what: 'all to end' });
+    });
+
+    test('and each type within its own concurrency, all within the module’s', async () => {
+      const now = new Map<string, number>();
+      const most = new Map<string, number>();
+      const count = (type: string, change: number) => {
+        now.set(type, (now.get(type) ?? 0) + change);
+        most.set(type, Math.max(most.get(type) ?? 0, now.get(type)!));
+      };
+      const handle = (type: string) => async () => {
+        for (const of of [type, 'all']) count(of, 1);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        for (const of of [type, 'all']) count(of, -1);
+      };
+      const adding = await producer('narrow', 'wide');
+      await adding.redo.addRedoTasks('narrow', range(20));
+      await adding.redo.addRedoTasks('wide', range(60));
+      const app = await start({
+        handlers: {
+          narrow: { policy: { concurrency: 2 }, handle: handle('narrow') },
+          wide: handle('wide'),
+        },
+        options: { concurrency: 6, batchSize: 6, schedule: { interval: 10 } },
+      });
+      await waitFor(async () => (await app.redo.count()) === 0, { what: 'all to end' });
+      expect(Object.fromEntries(most)).toEqual({ narrow: 2, wide: expect.any(Number) as unknown, all: 6 });
+      expect(most.get('wide')).toBeGreaterThanOrEqual(4);
+    });
+
+    test('one after another where the concurrency is 1, the longest due first', async () => {
+      const order: number[] = [];
+      let running = 0;
+      const adding = await producer('job');
+      const ids = (await adding.redo.addRedoTasks('job', range(30))).map(({ id }) => id);
+      const app = await start({
+        handlers: {
+          job: async (_: never, { id }) => {
+            running += 1;
+            expect(running).toBe(1);
+            order.push(id);
+            await new Promise((resolve) => setImmediate(resolve));
+            running -= 1;
+          },
+        },
+        options: { concurrency: 1 },
+      });
+      await waitFor(async () => (await app.redo.count()) === 0, { what: 'all to end' });
+      expect(order).toEqual(ids);
+      expect(app.all('failed')).toEqual([]);
+    });
+  });
+
+  describe('task types', () => {
+    test('without a handler here are left untouched and shown as having none', async () => {
+      const adding = await producer('known', 'unknown');
+      const known = await adding.redo.addRedoTask('known', {});
+      const unknown = await adding.redo.addRedoTask('unknown', {});
+      const before = await rowOf(schema, unknown.id);
+      const app = await start({ handlers: { known: () => {}, unknown: {} } });
+      await app.redo.redrive();
+      await app.redo.redrive();
+      expect(await app.redo.get(known.id)).toBeNull();
+      expect(await rowOf(schema, unknown.id)).toEqual(before);
+      expect(await app.redo.get(unknown.id)).toMatchObject({ hasHandler: false, worker: null, attempts: 0 });
+      const { types } = await app.redo.stats();
+      expect(types.find(({ redoTaskId }) => redoTaskId === 'unknown')).toMatchObject({
+        pending: 1,
+        due: 1,
+        hasHandler: false,
+      });
+    });
+
+    test('of an old and a new version of the service run side by side, each where it is known', async () => {
+      const ran: string[] = [];
+      const run = (version: string) => (type: string) => void ran.push(`${version} ${type}`);
+      const oldVersion = await start({
+        handlers: { both: run('old'), retired: run('old') },
+        options: { schedule: { interval: 20 } },
+      });
+      const newVersion = await start({
+        handlers: { both: run('new'), introduced: run('new') },
+        options: { schedule: { interval: 20 } },
+      });
+      const adding = await producer('both', 'retired', 'introduced');
+      for (const type of ['both', 'retired', 'introduced'])
+        await adding.redo.addRedoTasks(
+          type,
+          range(20).map(() => type),
+        );
+      await waitFor(async () => (await adding.redo.count()) === 0, { what: 'all to end' });
+      expect(ran).toHaveLength(60);
+      const of = (what: string) => ran.filter((each) => each === what).length;
+      expect(of('old retired')).toBe(20);
+      expect(of('new introduced')).toBe(20);
+      expect(of('old both') + of('new both')).toBe(20);
+      expect(oldVersion.all('failed')).toEqual([]);
+      expect(newVersion.all('failed')).toEqual([]);
+    });
+
+    test('of another application in the same tables are its own', async () => {
+      const ran: string[] = [];
+      const one = await start({ handlers: { job: () => void ran.push('one') } });
+      const other = await start({
+        handlers: { job: () => void ran.push('other') },
+        applicationName: 'another-service',
+      });
+      await one.redo.addRedoTask('job', {});
+      await one.redo.redrive();
+      await other.redo.redrive();
+      expect(ran).toEqual(['one']);
+    });
+  });
+
+  if (database.kind === 'sqlite')
+    test('an instance that finds the file locked waits without stopping the process', async () => {
+      const app = await start({ handlers: { job: () => RedoResult.SUCCESS } });
+      const { id } = await app.redo.addRedoTask('job', {}, { delay: 40 });
+      const stranger = new (sqliteDriver())(schema.url.slice('sqlite://'.length), { timeout: 0 });
+      await waitFor(() => (beginImmediate(stranger), true), { what: 'the lock' });
+      await waitFor(async () => (await app.redo.stats()).types[0]?.due === 1, { what: 'it to be due' });
+      const pass = app.redo.redrive();
+      for (const turn of range(20)) expect(await app.redo.count()).toBe(turn >= 0 ? 1 : 0);
+      expect(app.all('started')).toEqual([]);
+      commit(stranger);
+      stranger.close();
+      await pass;
+      await app.told('succeeded', id);
+    });
+});
+
+forEachServer((database) => {
+  let schema: TestDatabase;
+  let app: TestApp;
+  const start = async (settings: TestAppOptions) => (app = await startApp(schema, settings));
+  const schemaName = () => new URL(schema.url).pathname.slice(1);
+  const transactions = async () => {
+    const rows = await schema.query<{ state: string }>(
+      `SELECT trx_state AS state FROM information_schema.innodb_trx AS trx
+       JOIN information_schema.processlist AS process ON process.id = trx.trx_mysql_thread_id
+       WHERE process.db = ?`,
+      [schemaName()],
+    );
+    return rows.map(({ state }) => state);
+  };
+
+  beforeAll(async () => {
+    schema = await createRedoDatabase(database);
+  });
+  let stranger: mysql.Connection | undefined;
+  afterEach(async () => {
+    stranger?.destroy();
+    await app.close();
+    await schema.query('DELETE FROM tbl_redotask');
+  });
+  afterAll(() => schema.drop());
+
+  describe('a lock row that a stranger holds', () => {
+    test('keeps everybody from claiming, and no connection waits for it', async () => {
+      const log = new StatementLog();
+      await start({
+        handlers: { job: () => {} },
+        dataSource: { ...log.options(schema), poolSize: 1 },
+      });
+      await waitFor(async () => (await app.redo.workers()).length === 1, { what: 'it to register' });
+      stranger = await mysql.createConnection({ ...connectionOptions(schema.url), database: schemaName() });
+      await stranger.beginTransaction();
+      await stranger.query('SELECT id FROM tbl_pessimistic_lock WHERE resource = ? FOR UPDATE', [
+        `nestjs-redo:${APPLICATION}`,
+      ]);
+      const { id } = await app.redo.addRedoTask('job', {});
+      const tries = () => log.count(/FROM tbl_pessimistic_lock .*FOR UPDATE/);
+      const before = tries();
+      const seen: string[] = [];
+      await waitFor(
+        async () => {
+          // The only connection of the pool answers.
+          await app.dataSource.query('SELECT 1');
+          seen.push(...(await transactions()));
+          return tries() >= before + 12;
+        },
+        { what: 'twelve tries' },
+      );
+      expect(seen).toContain('RUNNING');
+      expect(seen).not.toContain('LOCK WAIT');
+      expect(app.all('started')).toEqual([]);
+      expect(app.all('trouble')).toEqual([]);
+      await stranger.rollback();
+      await app.told('succeeded', id);
+    });
+  });
+
+  describe('while handlers run', () => {
+    test('no connection is held and no transaction is open: a pool of 2 serves 10 handlers and the application', async () => {
+      const { passed, open } = gate();
+      await start({
+        handlers: { job: () => passed, later: () => {} },
+        options: { concurrency: 10 },
+        dataSource: { poolSize: 2 },
+      });
+      await app.redo.addRedoTasks('job', range(10));
+      await waitFor(() => app.all('started').length === 10, { what: 'ten handlers' });
+      await waitFor(async () => (await transactions()).length === 0, { what: 'no transaction' });
+      // Both connections at once are the application's.
+      const [one, other] = [app.dataSource.createQueryRunner(), app.dataSource.createQueryRunner()];
+      await Promise.all([one.connect(), other.connect()]);
+      await Promise.all([one.release(), other.release()]);
+      const added = await Promise.all(
+        range(50).map(() => app.redo.addRedoTask('later', {}, { delay: 60_000 })),
+      );
+      expect(added).toHaveLength(50);
+      expect(await app.redo.count()).toBe(60);
+      expect(await app.redo.list({ redoTaskId: 'job' })).toHaveLength(10);
+      expect((await app.redo.stats()).types.map(({ running }) => running)).toEqual([10, 0]);
+      expect(await transactions()).toEqual([]);
+      open();
+      await waitFor(() => app.all('succeeded').length === 10, { what: 'ten to end' });
+    });
+  });
+
+  describe('a pool of 2 connections', () => {
+    test('never hangs: 40 transactions of the application each add with their manager', async () => {
+      let done = 0;
+      await start({
+        handlers: { job: () => app.dataSource.query('SELECT 1').then(() => void (done += 1)) },
+        dataSource: { poolSize: 2 },
+      });
+      await Promise.all(
+        range(40).map(() =>
+          app.dataSource.transaction((manager) => app.redo.addRedoTask('job', {}, { manager })),
+        ),
+      );
+      await waitFor(async () => (await app.redo.count()) === 0, { what: 'all to end' });
+      expect(done).toBe(40);
+    });
+
+    test('with both inside transactions that add without their manager: an error says so instead of hanging', async () => {
+      await start({
+        handlers: { job: () => {} },
+        options: { lease: 1_000 },
+        dataSource: { poolSize: 2 },
+      });
+      const bothOpen = gate();
+      let opened = 0;
+      const results = await Promise.allSettled(
+        range(2).map(() =>
+          app.dataSource.transaction(async (manager) => {
+            await manager.query('SELECT 1');
+            if (++opened === 2) bothOpen.open();
+            await bothOpen.passed;
+            await app.redo.addRedoTask('job', {});
+          }),
+        ),
+      );
+      for (const result of results) {
+        expect(result.status).toBe('rejected');
+        const { reason } = result as PromiseRejectedResult;
+        expect(reason).toBeInstanceOf(DatabaseTimeoutError);
+        expect((reason as Error).message).toContain('{ manager }');
+      }
+      const { id } = await app.redo.addRedoTask('job', {});
+      await app.told('succeeded', id);
+      expect(await app.redo.count()).toBe(0);
+    });
+  });
+});
