@@ -347,7 +347,7 @@ forEachServer((database) => {
       );
       for (const result of results) {
         expect(result.status).toBe('rejected');
-        const { reason } = result as PromiseRejectedResult;
+        const reason: unknown = (result as PromiseRejectedResult).reason;
         expect(reason).toBeInstanceOf(DatabaseTimeoutError);
         expect((reason as Error).message).toContain('{ manager }');
       }

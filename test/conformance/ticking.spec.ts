@@ -43,7 +43,7 @@ forEachDatabase((database) => {
     return {
       app,
       /** One tick, and what it sent to the database. */
-      async tick() {
+      tick: async () => {
         log.clear();
         await job.fireOnTick();
         await waitFor(() => log.statements.length > 0, { what: 'the tick to ask' });

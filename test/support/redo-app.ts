@@ -174,7 +174,7 @@ export async function rowOf(
 }
 
 /** A promise to be settled by the test: it holds a handler until then. */
-export function gate(): { readonly passed: Promise<void>; open(): void } {
+export function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
   let open = () => {};
   const passed = new Promise<void>((resolve) => (open = resolve));
   return { passed, open: () => open() };
