@@ -191,7 +191,7 @@ forEachDatabase((database) => {
       const message = await refusal(add(1, { [option]: value }));
       expect(message).toMatch(new RegExp(`^redo: options\\.${option} is .+; allowed: `, 's'));
       expect(message).toContain(allowed);
-      const listed = await refusal(app.redo.addRedoTasks('notify', [1], { [option]: value } as object));
+      const listed = await refusal(app.redo.addRedoTasks('notify', [1], { [option]: value }));
       expect(listed).toContain(`options.${option} is `);
     });
 

@@ -645,7 +645,7 @@ forEachDatabase((database) => {
 
     test('a pass right after resume takes what waited', async () => {
       await start({ handlers: { notify: () => {} } });
-      for (const _ of range(5)) {
+      for (let round = 0; round < 5; round += 1) {
         await app.redo.pause('notify');
         await app.redo.addRedoTask('notify', 1);
         await app.redo.redrive();
@@ -721,7 +721,7 @@ forEachDatabase((database) => {
         doomed: 4,
         parkable: 1,
       }))
-        for (const _ of range(count))
+        for (let row = 0; row < count; row += 1)
           await schema.query(
             `INSERT INTO tbl_redotask (redo_task_id, application_name, max_attempts, req_param) VALUES (?, ?, ?, ?)`,
             [type, APPLICATION, type === 'doomed' ? 1 : 5, type === 'parkable' ? '{' : '{"params":1}'],
@@ -789,7 +789,7 @@ forEachDatabase((database) => {
           () => app.redo.discard(id as number, 'no'),
         ]) {
           const error = await Promise.resolve()
-            .then(call)
+            .then<unknown>(call)
             .then(String, (reason: Error) => reason);
           expect(error).toBeInstanceOf(InvalidRedoTaskError);
           expect((error as Error).message).toMatch(/^redo: (the task id|filter) is .+; allowed: /);
