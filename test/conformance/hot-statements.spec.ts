@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { REDRIVE_JOB, RedoResult } from 'nestjs-redo';
+import { forEachServer } from '../support/databases.js';
+import { createRedoDatabase, startApp } from '../support/redo-app.js';
+import { type LoggedStatement, StatementLog } from '../support/statement-log.js';
+import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** One table's part in a statement, as EXPLAIN's table has it. */
+interface Step {
+  readonly select_type: string;
+  readonly table: string | null;
+  readonly type: string | null;
+  readonly key: string | null;
+  readonly Extra: string | null;
+}
+
+/** Both servers give a table of rows, MySQL since 8.3 only when asked to. */
+const FORMAT = { sqlite: '', mariadb: '', mysql: 'FORMAT=TRADITIONAL' };
+const BY_INDEX = ['const', 'eq_ref', 'ref', 'range'];
+const OURS = /\btbl_(redotask|redo_worker|redo_pause|pessimistic_lock)\b/;
+const HOT = /^\(?\s*(SELECT|UPDATE|DELETE)\b/;
+
+/**
+ * The statements are those that a working instance sent: a backlog is claimed, fails, succeeds, is postponed, dies, expires,
+ * is parked; two workers stand beside it, one of them dead; old tasks are swept away.
+ */
+forEachServer((database) => {
+  describe('with 120,000 tasks of several applications, types and states', () => {
+    let schema: TestDatabase;
+    const log = new StatementLog();
+    let statements: LoggedStatement[] = [];
+
+    beforeAll(async () => {
+      schema = await createRedoDatabase(database);
+      await fill();
+      statements = await work();
+      // What was swept away must be there again when the plans are made.
+      await fill();
+    }, 120_000);
+    afterAll(() => schema.drop());
+
+    async function fill(): Promise<void> {
+      const digits = Array.from({ length: 10 }, (_, digit) => `SELECT ${digit} AS d`).join(' UNION ALL ');
+      await schema.query(`CREATE TABLE IF NOT EXISTS tbl_digits AS ${digits}`);
+      await schema.query(
+        `INSERT INTO tbl_redotask
+           (application_name, redo_task_id, max_attempts, exec_times, req_param, status, dead_reason, next_exec_time, add_time)
+         SELECT CASE WHEN n % 4 = 0 THEN 'another-service' ELSE 'order-service' END,
+                ELT(1 + n % 5, 'good', 'bad', 'later', 'ends', 'unhandled'),
+                10, 0, '{"params":{"name":"张三"}}',
+                ELT(1 + FLOOR(n / 20) % 3, 'PENDING', 'PENDING', 'DEAD'),
+                CASE WHEN FLOOR(n / 20) % 3 = 2 THEN 'EXHAUSTED' END,
+                CASE WHEN FLOOR(n / 20) % 3 = 2 THEN 1 WHEN n % 7 < 3 THEN 1790000000000 + n ELSE 4000000000000 + n END,
+                1790000000000
+         FROM (SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d + 100000 * f.d AS n
+               FROM tbl_digits a, tbl_digits b, tbl_digits c, tbl_digits d, tbl_digits e, (SELECT 0 AS d UNION ALL SELECT 1) f) AS numbers
+         WHERE n < 120000`,
+      );
+      await schema.query('ANALYZE TABLE tbl_redotask');
+    }
+
+    async function work(): Promise<LoggedStatement[]> {
+      const held = await schema.query<{ id: number }>(
+        `SELECT id FROM tbl_redotask WHERE application_name = 'order-service' AND status = 'PENDING' AND redo_task_id = 'good'
+         ORDER BY next_exec_time, id LIMIT 60`,
+      );
+      const ids = held.map(({ id }) => id);
+      const worker = (id: string, leaseUntil: number, held: object, running: object) =>
+        schema.query(
+          `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+           VALUES (?, 'order-service', 'host', 1, 1, ?, '["good"]', ?, ?)`,
+          [id, leaseUntil, JSON.stringify(held), JSON.stringify(running)],
+        );
+      await worker('alive', 4_000_000_000_000, { good: ids.slice(0, 40) }, {});
+      await worker('dead', 1, { good: ids.slice(40, 50) }, { good: ids.slice(50).map((id) => [id, 1]) });
+      for (const index of Array.from({ length: 200 }, (_, each) => each))
+        await schema.query(
+          `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+           VALUES (?, 'another-service', 'host', 1, 1, 4000000000000, '[]', '{}', '{}')`,
+          [`other ${index}`],
+        );
+      await schema.query(
+        `UPDATE tbl_redotask SET expire_time = 1 WHERE redo_task_id = 'later' AND next_exec_time < 1790000005000`,
+      );
+      await schema.query(
+        `UPDATE tbl_redotask SET req_param = 'x' WHERE redo_task_id = 'ends' AND next_exec_time < 1790000000500`,
+      );
+
+      const app = await startApp(schema, {
+        handlers: {
+          good: () => {},
+          bad: () => RedoResult.failure('no'),
+          later: () => RedoResult.retryAfter(3_600_000),
+          ends: () => RedoResult.discard('no'),
+        },
+        options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 50 },
+        dataSource: log.options(schema),
+      });
+      await app.nest.get(SchedulerRegistry).getCronJob(REDRIVE_JOB).fireOnTick();
+      for (const told of ['succeeded', 'failed', 'postponed', 'dead', 'parked', 'workerLapsed'] as const)
+        await app.told(told);
+      await waitFor(() => log.count(/^DELETE FROM tbl_redotask[\s\S]*status = /) > 0, { what: 'the sweep' });
+      const seen = new Map<string, LoggedStatement>();
+      // One of each form is enough; the longest lists tell most.
+      for (const statement of log.statements) {
+        if (!HOT.test(statement.text) || !OURS.test(statement.text)) continue;
+        const form = statement.text
+          .replace(/(\?(, )?)+/g, '?')
+          .replace(/WHEN \? THEN \?\s*/g, '')
+          .replace(/\s+/g, ' ');
+        const known = seen.get(form);
+        if (!known || known.values.length < statement.values.length) seen.set(form, statement);
+      }
+      await app.close();
+      return [...seen.values()];
+    }
+
+    const named: [string, RegExp][] = [
+      ['the look of an idle instance and of a claim', /'clock' AS kind[\s\S]*'due' AS kind/],
+      ['locking the lock row', /tbl_pessimistic_lock[\s\S]*FOR UPDATE/],
+      ['locking a lapsed worker', /tbl_redo_worker[\s\S]*lease_until <[\s\S]*FOR UPDATE/],
+      ['the worker’s own row', /^UPDATE tbl_redo_worker/],
+      ['reading what was claimed', /^SELECT id, redo_task_id[\s\S]*WHERE id IN/],
+      ['deleting what has succeeded', /^DELETE FROM tbl_redotask\s+WHERE id IN \([?, ]*\)$/],
+      ['putting off what has failed', /^UPDATE tbl_redotask[\s\S]*next_exec_time = LEAST/],
+      ['ending what is discarded', /^UPDATE tbl_redotask[\s\S]*dead_reason = CASE id/],
+      ['ending what has expired', /^UPDATE tbl_redotask[\s\S]*'EXPIRED'/],
+      ['parking', /^UPDATE tbl_redotask[\s\S]*'PARKED'/],
+      ['finding old tasks', /^SELECT id FROM tbl_redotask[\s\S]*ORDER BY next_exec_time/],
+      ['deleting old tasks', /^DELETE FROM tbl_redotask[\s\S]*AND status = /],
+    ];
+
+    test.each(named)('%s goes by an index and sorts nothing', async (_, pattern) => {
+      const matching = statements.filter(({ text }) => pattern.test(text));
+      expect(matching.length).toBeGreaterThan(0);
+      for (const statement of matching) await expectByIndex(statement);
+    });
+
+    test('and nothing else that an instance sends again and again goes over a whole table', async () => {
+      for (const statement of statements) await expectByIndex(statement);
+    });
+
+    async function expectByIndex({ text, values }: LoggedStatement): Promise<void> {
+      const steps = await schema.query<Step>(`EXPLAIN ${FORMAT[database.kind]} ${text}`, values);
+      const bad = steps.filter(
+        ({ table, type, Extra, key }) =>
+          // Neither a constant nor the table in which a UNION gathers its results.
+          table !== null &&
+          !/^<union/.test(table) &&
+          // EXPLAIN found that there is nothing to do (no such rows, all ids are gone).
+          !/^(no matching row|Impossible|Deleting all|Select tables optimized)/i.test(Extra ?? '') &&
+          (!BY_INDEX.includes(type ?? '') || !key || /filesort/i.test(Extra ?? '')),
+      );
+      if (bad.length > 0) throw new Error(`${JSON.stringify(bad, null, 2)}\nis the plan of\n${text}`);
+    }
+  });
+});
