@@ -95,13 +95,13 @@ export const engineTrouble = (doing: string, retryIn: number, error: string) =>
   `can't ${doing} now, trying again in ${duration(retryIn)}: ${error}`;
 export const engineRecovered = (doing: string, failures: number) =>
   `can ${doing} again, after ${failures} failed ${failures === 1 ? 'try' : 'tries'}`;
-export const stopping = (running: number, timeout: number) =>
-  `stopping; waiting up to ${duration(timeout)} for ${running} running handlers`;
 export const stopped = (handedBack: number) => `stopped; ${handedBack} tasks were handed back`;
 export const listenerFailed = (event: string) => `a listener of the event '${event}' threw`;
 
 // Errors that a task's row keeps
 
+export const unspeakable = 'the handler threw something that cannot be shown';
+export const unstorable = (reason: string) => `the error could not be stored: ${reason}`;
 export const timedOut = (ms: number) => `timed out after ${ms} ms`;
 export const workerDied = (host: string, pid: number) =>
   `the process ended or lost its lease during this attempt (${host}, pid ${pid})`;

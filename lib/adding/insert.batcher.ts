@@ -1,10 +1,6 @@
 import type { Database } from '../store/database.js';
 import { type AddedTask, insertTasks, type NewTask } from '../store/insert.js';
 
-/** ms between tries of an INSERT that the database rolled back, and how many tries. */
-const RETRY_AFTER = 10;
-const TRIES = 8;
-
 interface Waiting {
   readonly tasks: readonly NewTask[];
   readonly resolve: (added: AddedTask[]) => void;
@@ -28,7 +24,7 @@ export class InsertBatcher {
     if (tasks.some(({ dedupeKey }) => dedupeKey !== null)) return this.alone(tasks);
     return new Promise((resolve, reject) => {
       this.waiting.push({ tasks, resolve, reject });
-      this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
+      this.writing ??= this.writeAll();
     });
   }
 
@@ -55,6 +51,8 @@ export class InsertBatcher {
         else await this.writeOneByOne(batch, error);
       }
     }
+    // In the same turn as the last look: whoever comes now begins anew.
+    this.writing = undefined;
   }
 
   /** One bad call fails alone. Where the answer of a COMMIT may be lost, nothing is sent twice: all are told. */
@@ -72,15 +70,8 @@ export class InsertBatcher {
     }
   }
 
-  private async insert(tasks: readonly NewTask[]): Promise<AddedTask[]> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.database.transaction(() => insertTasks(this.database.dialect, tasks));
-      } catch (error) {
-        if (tries >= TRIES || !this.database.dialect.isRolledBack(error)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER * tries * (0.5 + Math.random())));
-      }
-    }
+  private insert(tasks: readonly NewTask[]): Promise<AddedTask[]> {
+    return this.database.transaction(() => insertTasks(this.database.dialect, tasks));
   }
 
   private takeBatch(): Waiting[] {

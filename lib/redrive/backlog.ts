@@ -17,6 +17,8 @@ const HORIZON = 60_000;
 export class Backlog {
   /** A worker's lease seems to have run out: claim, even if nothing is due. */
   reapWanted = false;
+  /** The type that was dealt a place last. */
+  lastServed: string | undefined;
   /** How many of each type the other workers have. */
   heldElsewhere: ReadonlyMap<string, number> = new Map();
 
@@ -37,7 +39,9 @@ export class Backlog {
     else this.due.mark(redoTaskId);
   }
 
+  /** Everything may be due, also what was paused when it was last looked at. */
   expectAll(): void {
+    this.paused = new Set();
     for (const { redoTaskId } of this.registry.handledTypes()) this.due.mark(redoTaskId);
   }
 
@@ -81,8 +85,8 @@ export class Backlog {
       if (most > 0) perType.set(redoTaskId, most);
     }
     const enoughHeld = life.held.size > Math.max(0, total);
-    if (this.reapWanted) return { total: Math.max(0, total), perType };
-    return perType.size === 0 || enoughHeld ? undefined : { total, perType };
+    const appetite = { total: Math.max(0, total), perType, lastServed: this.lastServed };
+    return this.reapWanted || (perType.size > 0 && !enoughHeld) ? appetite : undefined;
   }
 
   /** Free slots, and as much beyond them as half a second lately used up: a slow instance keeps nothing from others. */
@@ -108,7 +112,7 @@ export class Backlog {
 
   /** ms until the oldest held task has waited too long. */
   surplusIn(life: WorkerLife): number {
-    const [oldest] = life.held.values();
+    const oldest = [...life.held.values()].find(({ verdict }) => verdict === undefined);
     return oldest ? oldest.since + LONGEST_HOLD - performance.now() : Infinity;
   }
 

@@ -1,7 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { RedoEvents } from '../redo.events.js';
-import { type Appetite, claim, type Claim, lockResource, lookPastHeld, readClaimed } from '../store/claim.js';
+import {
+  type Appetite,
+  claim,
+  type Claim,
+  type DealtTask,
+  lockResource,
+  lookPastHeld,
+  readClaimed,
+} from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import type { DecodedTask } from '../store/task.row.js';
@@ -36,8 +44,10 @@ export class Claimer {
   async look(life: WorkerLife): Promise<void> {
     const { dialect } = this.database;
     const { identity } = life;
-    const sight = await this.database.read(() =>
-      lookPastHeld(dialect, identity, life.holding(), this.backlog.lookout(), this.backlog.heldElsewhere),
+    const sight = await this.database.read(
+      () =>
+        lookPastHeld(dialect, identity, life.holding(), this.backlog.lookout(), this.backlog.heldElsewhere),
+      life.patience,
     );
     this.clock.set(sight.now);
     this.backlog.remember(sight);
@@ -45,24 +55,19 @@ export class Claimer {
     this.backlog.reapWanted = sight.workers.some(({ id, leaseLeft }) => leaseLeft < 0 && id !== identity.id);
   }
 
-  /** @returns whether the worker's own row was written; not so when somebody else has the lock row */
-  async claim(life: WorkerLife): Promise<boolean> {
+  /** Takes what there is room for; comes back soon when somebody else has the lock row. */
+  async claim(life: WorkerLife): Promise<void> {
     const appetite = this.backlog.appetite(life);
-    if (!appetite) return false;
+    if (!appetite) return;
+    const sentAt = performance.now();
     const claimed = await this.ask(life, appetite);
-    if (claimed.kind === 'locked') {
-      await this.comeBackSoon(life);
-      return false;
-    }
+    if (claimed.kind === 'locked') return this.comeBackSoon(life);
     this.lockedInARow = 0;
     this.learn(claimed);
     this.tell(claimed);
-    const ids = [...claimed.ids.values()].flat();
-    if (ids.length > 0) {
-      const decoded = await this.database.read(() => readClaimed(ids));
-      if (!life.over) this.hold(life, decoded);
-    }
-    return true;
+    if (life.over) return;
+    life.lease.renewed(sentAt);
+    if (claimed.taken.length > 0) await this.hold(life, claimed.taken);
   }
 
   /** What is asked for counts as asked from here on: a task that is added while the answer is under way marks it anew. */
@@ -74,8 +79,9 @@ export class Claimer {
     this.backlog.reapWanted = false;
     let claimed: Claim = { kind: 'locked' };
     try {
-      claimed = await this.database.transaction(() =>
-        claim(dialect, life.identity, life.holding(), appetite, this.backlog.heldElsewhere),
+      claimed = await this.database.transaction(
+        () => claim(dialect, life.identity, life.holding(), appetite, this.backlog.heldElsewhere),
+        life.patience,
       );
       return claimed;
     } finally {
@@ -88,38 +94,52 @@ export class Claimer {
   private learn(claimed: Extract<Claim, { kind: 'claimed' }>): void {
     this.clock.set(claimed.sight.now);
     this.backlog.remember(claimed.sight);
+    this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }
 
-  private hold(life: WorkerLife, decoded: readonly DecodedTask[]): void {
-    const since = performance.now();
-    for (const each of decoded) {
-      const { task } = each;
-      const type = this.registry.handled(task.redoTaskId);
-      if (!type) continue;
-      const stamp = { time: this.clock.now(), host: life.identity.host };
-      const verdict =
-        each.kind === 'undecodable'
-          ? settlementOfUndecodable(task, each.reason, stamp)
-          : settlementOfExhausted(task);
-      life.held.set(task.id, { task, type, since, verdict });
+  /** Ids that can't be read now leave the worker's row with its next write, and are asked for again. */
+  private async hold(life: WorkerLife, taken: readonly DealtTask[]): Promise<void> {
+    let decoded: readonly DecodedTask[];
+    try {
+      decoded = await this.database.read(() => readClaimed(taken.map(({ id }) => id)), life.patience);
+    } catch (error) {
+      for (const { redoTaskId } of taken) this.backlog.expect(redoTaskId);
+      throw error;
     }
+    if (life.over) return;
+    for (const each of decoded) this.holdOne(life, each);
     this.passes.count('claimed', decoded.length);
   }
 
+  private holdOne(life: WorkerLife, decoded: DecodedTask): void {
+    const { task } = decoded;
+    const type = this.registry.handled(task.redoTaskId);
+    if (!type) return;
+    const stamp = { time: this.clock.now(), host: life.identity.host };
+    const verdict =
+      decoded.kind === 'undecodable'
+        ? settlementOfUndecodable(task, decoded.reason, stamp)
+        : settlementOfExhausted(task);
+    life.held.set(task.id, { task, type, since: performance.now(), verdict });
+  }
+
   private tell({ expired, reaped }: Extract<Claim, { kind: 'claimed' }>): void {
-    for (const task of expired)
-      this.events.emit('dead', { ...task, reason: 'EXPIRED', detail: null, attempts: null });
+    for (const { id, redoTaskId } of expired)
+      this.events.emit('dead', { id, redoTaskId, reason: 'EXPIRED', detail: null, attempts: null });
     this.passes.count('dead', expired.length);
     for (const each of reaped) tellReaped(this.events, each);
   }
 
   /** The row is locked for a few ms at a time; that it is missing looks the same. */
-  private async comeBackSoon({ identity }: WorkerLife): Promise<void> {
+  private async comeBackSoon({ identity, patience }: WorkerLife): Promise<void> {
     this.lockedInARow += 1;
     this.notBefore = performance.now() + Math.min(3 * this.lockedInARow, 100) * (0.5 + Math.random());
     if (this.lockedInARow % 5 > 0) return;
     const { dialect } = this.database;
-    await this.database.transaction(() => ensureLockRow(dialect, lockResource(identity.applicationName)));
+    await this.database.transaction(
+      () => ensureLockRow(dialect, lockResource(identity.applicationName)),
+      patience,
+    );
   }
 }

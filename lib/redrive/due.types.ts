@@ -34,9 +34,8 @@ export class DueTypes {
     return this.due;
   }
 
-  /** ms until the next known moment; `Infinity`: none is known. */
+  /** ms until the next known moment, 0 or less if it has come; `Infinity`: none is known. */
   next(): number {
-    this.now();
     let first = Infinity;
     for (const moment of this.soon.keys()) first = Math.min(first, moment);
     return first - performance.now();

@@ -9,7 +9,7 @@ import * as messages from '../redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { lockResource } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
-import { LeaseLostError, register, writeOwnRow } from '../store/ledger.js';
+import { LeaseLostError, register, type WorkerIdentity, writeOwnRow } from '../store/ledger.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
@@ -50,8 +50,8 @@ export class RedriveCycle {
   private lookWanted = false;
   /** Claims and flushes take turns when there is work for both. */
   private claimedLast = false;
-  private readonly trouble: Trouble;
-  private readonly lease: Lease;
+  /** Each step rests by itself when it fails: what still works goes on. */
+  private readonly troubles: Readonly<Record<Step | 'handBack', Trouble>>;
 
   constructor(
     @Inject(REDO_DATABASE) private readonly database: Database,
@@ -65,10 +65,15 @@ export class RedriveCycle {
     private readonly bell: Bell,
   ) {
     // Several tries within a lease, so that a short trouble does not cost it.
-    this.trouble = new Trouble(Math.min(5_000, options.lease / 6));
-    this.lease = new Lease(options.lease, () => {
-      if (this.life) this.loseLease(this.life, messages.leaseNotRenewed(options.lease));
-    });
+    const trouble = () => new Trouble(Math.min(5_000, options.lease / 6));
+    this.troubles = {
+      register: trouble(),
+      renew: trouble(),
+      claim: trouble(),
+      flush: trouble(),
+      look: trouble(),
+      handBack: trouble(),
+    };
   }
 
   start(): void {
@@ -85,11 +90,15 @@ export class RedriveCycle {
 
   /** A task of this type is due in `delayMs`: known here, so nobody needs to ask. */
   wake(redoTaskId: string, delayMs: number): void {
+    if (this.phase !== 'running') return;
     this.backlog.expect(redoTaskId, delayMs);
     this.bell.ring();
   }
 
-  /** Takes everything that is due for this instance and resolves when it has ended and is settled. */
+  /**
+   * Takes everything that is due for this instance and resolves at the first moment at which nothing of it is left: it has
+   * ended and is settled. While new tasks keep coming, or the database is away, that moment may be long in coming.
+   */
   pass(): Promise<RedrivePass> {
     if (this.phase !== 'running') return Promise.reject(new RedoError(messages.notRunning()));
     this.backlog.expectAll();
@@ -98,7 +107,7 @@ export class RedriveCycle {
     return ended;
   }
 
-  /** Stops claiming, waits for running handlers, settles what ended and hands back the rest. */
+  /** Stops claiming, waits for running handlers, settles what ended and hands back the rest. Never throws. */
   async stop(): Promise<void> {
     if (this.phase === 'idle') this.phase = 'stopped';
     if (this.phase !== 'running') return this.loop;
@@ -106,18 +115,19 @@ export class RedriveCycle {
     this.passes.fail(new RedoError(messages.notRunning()));
     this.drainUntil = performance.now() + this.options.shutdownTimeout;
     this.bell.ring();
-    const patience = delay(this.options.shutdownTimeout + LAST_WRITE, 'stuck' as const, { ref: false });
-    const loop = await Promise.race([this.loop, patience]);
-    if (this.life) {
-      this.life.abort(new ShutdownAbort(messages.shuttingDown));
+    const ended = await within(this.options.shutdownTimeout + LAST_WRITE, this.loop);
+    const { life } = this;
+    if (life) {
+      life.abort(new ShutdownAbort(messages.shuttingDown));
       await turn();
       await turn();
-      if (loop !== 'stuck') await this.handBack(this.life);
-      this.life.over = true;
+      if (ended !== 'late' && !life.over) await this.handBack(life);
+      life.over = true;
+      life.lease.end();
     }
-    this.lease.end();
     this.life = undefined;
     this.phase = 'stopped';
+    this.bell.ring();
   }
 
   private async run(): Promise<void> {
@@ -130,37 +140,35 @@ export class RedriveCycle {
   }
 
   private nextStep(): Step | undefined {
+    const can = (step: Step) => this.troubles[step].restFor() <= 0;
     const { life } = this;
-    if (this.trouble.restFor() > 0) return undefined;
-    if (!life) return this.phase === 'running' ? 'register' : undefined;
-    if (this.lease.renewIn() <= 0) return 'renew';
-    if (this.phase === 'draining') return life.ended().length > 0 || life.held.size > 0 ? 'flush' : undefined;
-    if (this.backlog.surplus(life).length > 0) return 'renew';
-    const canFlush = this.settler.hasWork(life);
-    const canClaim = this.claimer.restFor() <= 0 && this.backlog.appetite(life) !== undefined;
+    if (!life) return this.phase === 'running' && can('register') ? 'register' : undefined;
+    const mustRenew = life.lease.renewIn() <= 0 || this.backlog.surplus(life).length > 0;
+    if (mustRenew && can('renew')) return 'renew';
+    if (this.phase === 'draining')
+      return can('flush') && (life.toSettle().length > 0 || life.held.size > 0) ? 'flush' : undefined;
+    const canFlush = can('flush') && this.settler.hasWork(life);
+    const canClaim = can('claim') && this.claimer.restFor() <= 0 && this.backlog.appetite(life) !== undefined;
     if (canClaim && !(canFlush && this.claimedLast)) return 'claim';
     if (canFlush) return 'flush';
-    return this.lookWanted && this.backlog.room(life) > 0 ? 'look' : undefined;
+    return this.lookWanted && can('look') && this.backlog.room(life) > 0 ? 'look' : undefined;
   }
 
   /** Whatever fails is tried again, after a rest that grows: nothing that happens to a database ends the loop. */
   private async attempt(step: Step): Promise<void> {
     const { life } = this;
-    const sentAt = performance.now();
     try {
-      const wrote = await (life ? this.does[step](life) : this.register());
-      if (wrote && this.life && !this.life.over) this.lease.renewed(sentAt);
-      const failures = this.trouble.over();
+      await (life ? this.does[step](life) : this.register());
+      const failures = this.troubles[step].over();
       if (failures > 0) this.events.emit('recovered', { doing: DOING[step], failures });
     } catch (error) {
       if (step === 'look') this.lookWanted = true;
       if (!(error instanceof LeaseLostError)) this.troubled(step, error);
-      else if (life && !life.over) this.loseLease(life, messages.leaseTaken);
+      else if (life) this.loseLease(life, messages.leaseTaken);
     }
   }
 
-  /** Each tells whether it wrote this worker's row, and so renewed the lease. */
-  private readonly does: Readonly<Record<Step, (life: WorkerLife) => Promise<boolean>>> = {
+  private readonly does: Readonly<Record<Step, (life: WorkerLife) => Promise<void>>> = {
     register: () => this.register(),
     renew: (life) => this.renew(life),
     claim: (life) => {
@@ -170,48 +178,46 @@ export class RedriveCycle {
       this.lookWanted = false;
       return this.claimer.claim(life);
     },
-    flush: async (life) => {
+    flush: (life) => {
       this.claimedLast = false;
-      await (this.phase === 'draining' ? this.settler.flushOnly(life) : this.settler.flush(life));
-      return true;
+      return this.phase === 'draining' ? this.settler.drain(life) : this.settler.flush(life);
     },
-    look: async (life) => {
+    look: (life) => {
       this.lookWanted = false;
-      await this.claimer.look(life);
-      return false;
+      return this.claimer.look(life);
     },
   };
 
-  private async register(): Promise<boolean> {
-    const { applicationName, lease } = this.options;
-    const handlers = this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
-    const identity = {
-      id: randomUUID(),
-      applicationName,
-      host: hostname(),
-      pid: process.pid,
-      handlers,
-      lease,
-    };
+  private async register(): Promise<void> {
+    const { applicationName, lease: length } = this.options;
+    const handlers = () => this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
+    const own = { id: randomUUID(), applicationName, host: hostname(), pid: process.pid };
+    const identity: WorkerIdentity = { ...own, handlers, lease: length };
     const { dialect } = this.database;
+    const sentAt = performance.now();
     await this.database.transaction(function* () {
       yield* ensureLockRow(dialect, lockResource(applicationName));
       yield* register(dialect, identity);
-    });
-    this.life = new WorkerLife(identity);
+    }, length / 4);
+    // Too late: its row holds nothing, and goes when its lease has run out.
+    if (this.phase !== 'running') return;
+    const onLapse = () => this.loseLease(life, messages.leaseNotRenewed(length));
+    const life = new WorkerLife(identity, new Lease(length, onLapse));
+    life.lease.renewed(sentAt);
+    this.life = life;
     this.lookWanted = true;
-    this.events.emit('workerStarted', { workerId: identity.id, redoTaskIds: handlers });
-    return true;
+    this.events.emit('workerStarted', { workerId: identity.id, redoTaskIds: handlers() });
   }
 
-  private async renew(life: WorkerLife): Promise<boolean> {
+  private async renew(life: WorkerLife): Promise<void> {
     for (const { task } of this.backlog.surplus(life)) {
       life.forget(task.id);
       this.backlog.expect(task.redoTaskId);
     }
     const { dialect } = this.database;
-    await this.database.transaction(() => writeOwnRow(dialect, life.identity, life.holding()));
-    return true;
+    const sentAt = performance.now();
+    await this.database.transaction(() => writeOwnRow(dialect, life.identity, life.holding()), life.patience);
+    if (!life.over) life.lease.renewed(sentAt);
   }
 
   /** What can't be written here, the others find when the lease has run out. */
@@ -219,8 +225,11 @@ export class RedriveCycle {
     const giveUpAt = performance.now() + LAST_WRITE;
     for (;;) {
       try {
-        const handedBack = await this.settler.handBack(life);
-        return this.events.emit('workerStopped', { workerId: life.identity.id, handedBack });
+        const left = giveUpAt - performance.now();
+        const handedBack = await within(left, this.settler.handBack(life, left));
+        if (handedBack !== 'late')
+          this.events.emit('workerStopped', { workerId: life.identity.id, handedBack: handedBack.value });
+        return;
       } catch (error) {
         if (error instanceof LeaseLostError) return this.loseLease(life, messages.leaseTaken);
         const retryIn = this.troubled('handBack', error);
@@ -231,10 +240,11 @@ export class RedriveCycle {
   }
 
   private loseLease(life: WorkerLife, reason: string): void {
+    if (life.over) return;
     const running = life.active;
     life.over = true;
+    life.lease.end();
     if (this.life === life) this.life = undefined;
-    this.lease.end();
     life.abort(new RedoError(messages.leaseLost(life.identity.id, running, reason)));
     for (const { task } of [...life.held.values(), ...life.running.values()])
       this.backlog.expect(task.redoTaskId);
@@ -243,29 +253,30 @@ export class RedriveCycle {
   }
 
   /** @returns ms until the next try */
-  private troubled(doing: keyof typeof DOING, thrown: unknown): number {
-    const { failures, retryIn } = this.trouble.failed();
+  private troubled(step: Step | 'handBack', thrown: unknown): number {
+    const { failures, retryIn } = this.troubles[step].failed();
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    this.events.emit('trouble', { doing: DOING[doing], error, failures, retryIn });
+    this.events.emit('trouble', { doing: DOING[step], error, failures, retryIn });
     return retryIn;
   }
 
-  /** ms to rest when there is nothing to do, unless the bell rings. */
+  /** ms to rest when there is nothing to do, unless the bell rings. What waits for a trouble to be over counts only then. */
   private restFor(): number {
-    const draining = this.drainUntil - performance.now();
-    const trouble = this.trouble.restFor();
-    if (trouble > 0 || !this.life) return Math.min(trouble > 0 ? trouble : Infinity, draining);
-    const claim = this.claimer.restFor();
-    return Math.min(
-      draining,
-      this.lease.renewIn(),
-      this.backlog.surplusIn(this.life),
-      this.backlog.nextDueIn(),
-      claim > 0 ? claim : Infinity,
-    );
+    const { life } = this;
+    const rests = Object.values(this.troubles).map((trouble) => trouble.restFor());
+    const moments = [...rests.filter((rest) => rest > 0), this.drainUntil - performance.now()];
+    const can = (step: Step) => this.troubles[step].restFor() <= 0;
+    if (life && can('renew')) moments.push(life.lease.renewIn(), this.backlog.surplusIn(life));
+    if (life && can('flush')) moments.push(life.passedOverFor());
+    if (life && can('claim') && this.phase === 'running') {
+      const locked = this.claimer.restFor();
+      moments.push(locked > 0 ? locked : this.backlog.nextDueIn());
+    }
+    return Math.max(1, Math.min(...moments));
   }
 
   private isDrained(): boolean {
+    if (this.phase === 'stopped') return true;
     if (this.phase !== 'draining') return false;
     const isEmpty = !this.life || (this.life.running.size === 0 && this.life.held.size === 0);
     return isEmpty || performance.now() >= this.drainUntil;
@@ -279,5 +290,16 @@ export class RedriveCycle {
       this.life.held.size === 0 &&
       this.life.running.size === 0
     );
+  }
+}
+
+/** Waits for a promise, but not longer than `ms`; what comes later is nobody's any more. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<{ readonly value: T } | 'late'> {
+  const timer = new AbortController();
+  const late = delay(ms, 'late' as const, { signal: timer.signal }).catch(() => 'late' as const);
+  try {
+    return await Promise.race([promise.then((value) => ({ value })), late]);
+  } finally {
+    timer.abort();
   }
 }

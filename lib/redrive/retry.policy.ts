@@ -4,10 +4,12 @@ import {
   DEFAULT_BACKOFF,
   type ResolvedPolicy,
 } from '../handlers/redo-policy.js';
+import { unstorable } from '../redo.messages.js';
 import { TEN_YEARS } from '../rules.js';
 import type { Settlement } from '../store/settlement.js';
 import { type ClaimedTask, type StoredError, withError } from '../store/task.row.js';
-import type { Outcome } from './outcome.js';
+import { cut, withoutStack } from './failure.js';
+import type { Failure, Outcome } from './outcome.js';
 
 /** When and where an attempt failed. */
 export interface Stamp {
@@ -17,8 +19,8 @@ export interface Stamp {
 }
 
 const MOST_DETAIL = 1_000;
-const MOST_MESSAGE = 2_000;
-const STACK_LINES = 6;
+/** Beyond it every delay is longer than ten years. */
+const FARTHEST_DOUBLING = 60;
 
 /** What an outcome means for the task: pure. Undefined: nothing, it is handed back as it was. */
 export function settlementOf(
@@ -49,16 +51,11 @@ export function settlementOf(
         errors: keptErrors(task),
       };
     case 'failed': {
-      const errors = withError(task.errors, storedError(attempt, outcome.error, stamp));
+      const { error, message } = outcome.failure;
+      const errors = withError(task.errors, storedError(attempt, outcome.failure, stamp));
       if (task.maxAttempts !== null && attempt >= task.maxAttempts)
-        return {
-          kind: 'dead',
-          ...counted,
-          reason: 'EXHAUSTED',
-          detail: cut(wordsOf(outcome.error), MOST_DETAIL),
-          errors,
-        };
-      const delay = untilExpiry(task, delayAfter(attempt, outcome.error, policy.backoff), stamp);
+        return { kind: 'dead', ...counted, reason: 'EXHAUSTED', detail: cut(message, MOST_DETAIL), errors };
+      const delay = untilExpiry(task, delayAfter(attempt, error, policy.backoff), stamp);
       return { kind: 'again', ...counted, delay, errors };
     }
     case 'aborted':
@@ -85,8 +82,16 @@ export function settlementOfExhausted(task: ClaimedTask): Settlement | undefined
 /** A task whose parameters can't be decoded waits for a person and is charged nothing. */
 export function settlementOfUndecodable(task: ClaimedTask, reason: string, stamp: Stamp): Settlement {
   const { id, execTimes } = task;
-  const errors = withError(task.errors, storedError(execTimes, new Error(reason), stamp, false));
+  const errors = withError(task.errors, storedError(execTimes, withoutStack(reason), stamp));
   return { kind: 'parked', id, before: execTimes, execTimes, errors };
+}
+
+/** The same settlement without any text that a handler chose. */
+export function inPlainWords(settlement: Settlement, refusal: string, stamp: Stamp): Settlement {
+  if (settlement.kind === 'succeeded') return settlement;
+  const message = cut(unstorable(refusal), MOST_DETAIL);
+  const errors = withError([], storedError(settlement.execTimes, withoutStack(message), stamp));
+  return settlement.kind === 'dead' ? { ...settlement, detail: message, errors } : { ...settlement, errors };
 }
 
 /**
@@ -110,36 +115,26 @@ function scheduled(
   { type, delay, maxDelay, jitter = 0 }: BackoffSchedule,
   random: number,
 ): number {
-  const grown = { fixed: delay, linear: delay * attempt, exponential: delay * 2 ** (attempt - 1) }[type];
+  const grown = {
+    fixed: delay,
+    linear: delay * attempt,
+    exponential: delay * 2 ** Math.min(attempt - 1, FARTHEST_DOUBLING),
+  }[type];
   const ceiling = maxDelay ?? (type === 'exponential' ? DEFAULT_BACKOFF.maxDelay : undefined) ?? TEN_YEARS;
   const spread = 1 + jitter * (2 * random - 1);
   return Math.round(Math.min(Math.min(grown, ceiling) * spread, TEN_YEARS));
 }
 
-function storedError(attempt: number, error: Error, { time, host }: Stamp, withStack = true): StoredError {
-  const stack = withStack ? (error.stack?.split('\n').slice(0, STACK_LINES).join('\n') ?? null) : null;
-  return {
-    attempt,
-    message: cut(wordsOf(error), MOST_MESSAGE),
-    stack: stack && cut(stack, MOST_MESSAGE),
-    time,
-    host,
-  };
-}
+const storedError = (attempt: number, { message, stack }: Failure, { time, host }: Stamp): StoredError => ({
+  attempt,
+  message,
+  stack,
+  time,
+  host,
+});
 
 /** A task that expires before its next attempt is due at its expiry, to be ended. The row is exact, this is for whoever waits. */
 const untilExpiry = ({ expireTime }: ClaimedTask, delay: number, { time }: Stamp) =>
   expireTime === null ? delay : Math.min(delay, Math.max(0, expireTime - time));
 
-/** With its cause, without which `fetch failed` says nothing. */
-function wordsOf({ message, cause }: Error): string {
-  const { code, message: why = '' } = (cause ?? {}) as { code?: unknown; message?: string };
-  const reason = why || (typeof code === 'string' ? code : '');
-  return reason && !message.includes(reason) ? `${message}: ${reason}` : message;
-}
-
 const keptErrors = ({ errors }: ClaimedTask) => (errors.length > 0 ? JSON.stringify(errors) : null);
-
-/** By characters, not by halves of them. */
-const cut = (text: string, most: number) =>
-  text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join('');

@@ -2,19 +2,25 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
-import { flush, handBack } from '../store/settle.js';
+import { flush, type Flushed, handBack } from '../store/settle.js';
 import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
 import { DatabaseClock } from './database.clock.js';
 import { PassesUnderWay } from './redrive.pass.js';
-import { settlementOf } from './retry.policy.js';
+import { inPlainWords, settlementOf } from './retry.policy.js';
 import { tellSettled, type Told } from './settlement.events.js';
 import { execute } from './task.executor.js';
 import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
 
+/** A row that was read so long ago is looked at again before its handler begins, ms. */
+const FRESH = 50;
+
 /** Settles what ended and begins what is held, in one flush. */
 @Injectable()
 export class Settler {
+  /** Why the database refused the last flush: the next one goes without the handlers' words, which may be the cause. */
+  private refused: string | undefined;
+
   constructor(
     @Inject(REDO_DATABASE) private readonly database: Database,
     @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
@@ -27,22 +33,18 @@ export class Settler {
 
   /** Whether something ended or can begin. */
   hasWork(life: WorkerLife): boolean {
-    return (
-      life.ended().length > 0 ||
-      life.judged().length > 0 ||
-      life.nextStarts(this.backlog.freeSlots(life)).length > 0
-    );
+    return life.toSettle().length > 0 || life.nextStarts(this.backlog.freeSlots(life)).length > 0;
   }
 
-  /** Everything that ended, and as many of the held tasks as there are free slots. */
+  /** Settles everything that ended and begins as many of the held tasks as there are free slots. */
   async flush(life: WorkerLife): Promise<void> {
-    const starts = life.nextStarts(this.backlog.freeSlots(life));
-    await this.write(life, [...life.ended(), ...life.judged()], starts);
+    await this.write(life, life.toSettle(), life.nextStarts(this.backlog.freeSlots(life)));
   }
 
-  /** Everything that ended; what is held goes back. */
-  async flushOnly(life: WorkerLife): Promise<void> {
-    await this.write(life, [...life.ended(), ...life.held.values()], []);
+  /** Settles everything that ended; what is held goes back. */
+  async drain(life: WorkerLife): Promise<void> {
+    const unjudged = [...life.held.values()].filter(({ verdict }) => verdict === undefined);
+    await this.write(life, [...life.toSettle(), ...unjudged], []);
   }
 
   /**
@@ -50,18 +52,15 @@ export class Settler {
    *
    * @returns how many tasks were handed back
    */
-  async handBack(life: WorkerLife): Promise<number> {
-    const told = this.settlements(life, [...life.ended(), ...life.judged()]);
+  async handBack(life: WorkerLife, within: number): Promise<number> {
+    const told = this.settlements(life, [...life.running.values(), ...life.held.values()]);
+    const settlements = told.map(({ settlement }) => settlement);
     const { dialect } = this.database;
-    await this.database.transaction(() =>
-      handBack(
-        dialect,
-        life.identity,
-        told.map(({ settlement }) => settlement),
-        this.keepSucceeded,
-      ),
+    const { written } = await this.database.transaction(
+      () => handBack(dialect, life.identity, settlements, this.keepSucceeded),
+      within,
     );
-    this.tell(told);
+    this.tell(told.filter(({ task }) => written.has(task.id)));
     return life.held.size + life.running.size - told.length;
   }
 
@@ -71,26 +70,54 @@ export class Settler {
     starts: readonly HeldTask[],
   ): Promise<void> {
     const told = this.settlements(life, leaving);
-    const ids = new Set(leaving.map(({ task }) => task.id));
-    const { dialect } = this.database;
-    await this.database.transaction(() =>
-      flush(
-        dialect,
-        life.identity,
-        life.holding(ids, starts),
-        told.map(({ settlement }) => settlement),
-        this.keepSucceeded,
-      ),
-    );
+    const sentAt = performance.now();
+    const { written, locked, gone } = await this.send(life, leaving, starts, told);
+    this.refused = undefined;
     if (life.over) return;
-    for (const id of ids) life.forget(id);
-    this.begin(life, starts);
-    this.tell(told);
+    life.lease.renewed(sentAt);
+    for (const { task } of leaving)
+      if (locked.has(task.id)) life.passOver(task.id);
+      else life.forget(task.id);
+    for (const id of gone) life.forget(id);
+    this.begin(
+      life,
+      starts.filter(({ task }) => !gone.has(task.id)),
+    );
+    this.tell(told.filter(({ task }) => written.has(task.id)));
+  }
+
+  private async send(
+    life: WorkerLife,
+    leaving: readonly (HeldTask | RunningTask)[],
+    starts: readonly HeldTask[],
+    told: readonly Told[],
+  ): Promise<Flushed> {
+    const { dialect } = this.database;
+    const ids = leaving.map(({ task }) => task.id);
+    const readBefore = performance.now() - FRESH;
+    const content = {
+      settlements: told.map(({ settlement }) => settlement),
+      keepSucceeded: this.keepSucceeded,
+      doubtful: starts.filter(({ since }) => since < readBefore).map(({ task }) => task.id),
+      holding: (locked: ReadonlySet<number>, gone: ReadonlySet<number>) =>
+        life.holding(
+          new Set([...ids.filter((id) => !locked.has(id)), ...gone]),
+          starts.filter(({ task }) => !gone.has(task.id)),
+        ),
+    };
+    try {
+      return await this.database.transaction(() => flush(dialect, life.identity, content), life.patience);
+    } catch (error) {
+      if (dialect.isRefused(error) && !dialect.isRolledBack(error)) this.refused = (error as Error).message;
+      throw error;
+    }
   }
 
   private begin(life: WorkerLife, starts: readonly HeldTask[]): void {
     this.backlog.began(starts.length);
     for (const { task, type } of starts) {
+      // A handler that blocks this process for longer than the lease: others may have the next tasks by now.
+      if (life.lease.left() <= 0) return;
       life.forget(task.id);
       const running: RunningTask = { task, type, controller: new AbortController() };
       life.running.set(task.id, running);
@@ -110,7 +137,10 @@ export class Settler {
         'controller' in each
           ? each.outcome && settlementOf(task, each.outcome, type.policy, stamp)
           : each.verdict;
-      return settlement ? [{ task, settlement }] : [];
+      if (!settlement) return [];
+      return [
+        { task, settlement: this.refused ? inPlainWords(settlement, this.refused, stamp) : settlement },
+      ];
     });
   }
 

@@ -3,6 +3,7 @@ import type { RedoContext } from '../handlers/redo-context.js';
 import { RedoResult } from '../handlers/redo-result.js';
 import { timedOut } from '../redo.messages.js';
 import type { ClaimedTask } from '../store/task.row.js';
+import { failureOf, withoutStack } from './failure.js';
 import type { Outcome } from './outcome.js';
 
 /** Why a handler's signal is aborted when this instance stops. */
@@ -20,9 +21,9 @@ export async function execute(
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Outcome>((resolve) => {
     timer = setTimeout(() => {
-      const error = new Error(timedOut(timeout));
-      controller.abort(error);
-      resolve({ kind: 'failed', error });
+      const failure = withoutStack(timedOut(timeout));
+      controller.abort(failure.error);
+      resolve({ kind: 'failed', failure });
     }, timeout);
   });
   try {
@@ -37,7 +38,7 @@ async function call(type: HandledType, task: ClaimedTask, signal: AbortSignal): 
     return outcomeOf(await type.handle(task.params as never, contextOf(task, signal)));
   } catch (thrown) {
     if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
-    return { kind: 'failed', error: thrown instanceof Error ? thrown : new Error(String(thrown)) };
+    return { kind: 'failed', failure: failureOf(thrown) };
   }
 }
 
@@ -49,19 +50,12 @@ function outcomeOf(result: unknown): Outcome {
     case 'success':
       return { kind: 'succeeded' };
     case 'failure':
-      return { kind: 'failed', error: withoutStack(verdict.reason) };
+      return { kind: 'failed', failure: withoutStack(verdict.reason) };
     case 'retryAfter':
       return { kind: 'postponed', delay: verdict.delay };
     case 'discard':
       return { kind: 'discarded', reason: verdict.reason };
   }
-}
-
-/** A returned failure has no stack worth keeping: it would show this file. */
-function withoutStack(message: string): Error {
-  const error = new Error(message);
-  error.stack = undefined;
-  return error;
 }
 
 function contextOf(task: ClaimedTask, signal: AbortSignal): RedoContext {

@@ -2,6 +2,7 @@ import type { HandledType } from '../handlers/handler.registry.js';
 import type { Holding, WorkerIdentity } from '../store/ledger.js';
 import type { Settlement } from '../store/settlement.js';
 import type { ClaimedTask } from '../store/task.row.js';
+import type { Lease } from './lease.js';
 import type { Outcome } from './outcome.js';
 
 /** Claimed, not begun. */
@@ -23,6 +24,9 @@ export interface RunningTask {
   outcome?: Outcome;
 }
 
+/** A task that somebody has locked is tried again after this, ms. */
+const LOCKED_FOR = 50;
+
 /**
  * One life of a worker, from its registration until it stops or loses its lease: what it has, in memory. Its row in the
  * ledger is always written whole from here, so that what a lost answer left there heals by itself.
@@ -30,26 +34,46 @@ export interface RunningTask {
 export class WorkerLife {
   readonly held = new Map<number, HeldTask>();
   readonly running = new Map<number, RunningTask>();
-
   /** It lost its lease or has stopped: nothing of it may be written or begun any more. */
   over = false;
 
-  constructor(readonly identity: WorkerIdentity) {}
+  /** Tasks whose rows somebody else had locked when they were to be settled → when to try again. */
+  private readonly locked = new Map<number, number>();
+
+  constructor(
+    readonly identity: WorkerIdentity,
+    readonly lease: Lease,
+  ) {}
+
+  /** How long one of its transactions may take, ms: a hanging one must leave time for others within the lease. */
+  get patience(): number {
+    return this.identity.lease / 4;
+  }
 
   /** A task that this life has nothing to do with any more. */
   forget(id: number): void {
     this.held.delete(id);
     this.running.delete(id);
+    this.locked.delete(id);
   }
 
-  /** Tasks whose handler has ended. */
-  ended(): RunningTask[] {
-    return [...this.running.values()].filter(({ outcome }) => outcome !== undefined);
+  /** Somebody has the task's row locked: it is settled a little later. */
+  passOver(id: number): void {
+    this.locked.set(id, performance.now() + LOCKED_FOR);
   }
 
-  /** Held tasks that won't be begun. */
-  judged(): HeldTask[] {
-    return [...this.held.values()].filter(({ verdict }) => verdict !== undefined);
+  /** ms until the first of them is tried again. */
+  passedOverFor(): number {
+    return Math.min(...this.locked.values()) - performance.now();
+  }
+
+  /** Tasks to settle: their handlers have ended, or they won't be begun. */
+  toSettle(): (HeldTask | RunningTask)[] {
+    const now = performance.now();
+    const ripe = ({ task }: HeldTask | RunningTask) => (this.locked.get(task.id) ?? 0) <= now;
+    const ended = [...this.running.values()].filter(({ outcome }) => outcome !== undefined);
+    const judged = [...this.held.values()].filter(({ verdict }) => verdict !== undefined);
+    return [...ended, ...judged].filter(ripe);
   }
 
   /** Handlers that still run. */
@@ -61,29 +85,24 @@ export class WorkerLife {
 
   /** Tasks of one type that are held or whose handler still runs. */
   loadOf(redoTaskId: string): number {
-    let load = 0;
+    let load = this.activeOf(redoTaskId);
     for (const { task } of this.held.values()) if (task.redoTaskId === redoTaskId) load += 1;
-    return load + this.activeOf(redoTaskId);
+    return load;
   }
 
-  activeOf(redoTaskId: string): number {
-    let active = 0;
-    for (const { task, outcome } of this.running.values())
-      if (task.redoTaskId === redoTaskId && !outcome) active += 1;
-    return active;
-  }
-
-  /** The held tasks to begin next, the longest due first, within `free` slots and each type's own concurrency. */
+  /** The held tasks to begin next, in the order in which they were dealt, within `free` slots and their types' concurrency. */
   nextStarts(free: number): HeldTask[] {
     const starts: HeldTask[] = [];
-    const taken = new Map<string, number>();
+    const load = new Map<string, number>();
     for (const held of this.held.values()) {
       if (starts.length >= free) break;
       if (held.verdict) continue;
       const { redoTaskId, policy } = held.type;
-      const load = (taken.get(redoTaskId) ?? 0) + (policy.concurrency ? this.activeOf(redoTaskId) : 0);
-      if (policy.concurrency && load >= policy.concurrency) continue;
-      taken.set(redoTaskId, (taken.get(redoTaskId) ?? 0) + 1);
+      if (policy.concurrency !== undefined) {
+        const running = load.get(redoTaskId) ?? this.activeOf(redoTaskId);
+        if (running >= policy.concurrency) continue;
+        load.set(redoTaskId, running + 1);
+      }
       starts.push(held);
     }
     return starts;
@@ -104,6 +123,13 @@ export class WorkerLife {
 
   abort(reason: Error): void {
     for (const { controller, outcome } of this.running.values()) if (!outcome) controller.abort(reason);
+  }
+
+  private activeOf(redoTaskId: string): number {
+    let active = 0;
+    for (const { task, outcome } of this.running.values())
+      if (task.redoTaskId === redoTaskId && !outcome) active += 1;
+    return active;
   }
 }
 

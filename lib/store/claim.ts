@@ -12,6 +12,7 @@ import {
 } from './ledger.js';
 import { reap, type Reaped } from './reap.js';
 import { list, sql } from './sql.js';
+import { lockFreeTasks } from './task.lock.js';
 import { decodeTask, type DecodedTask, TASK_COLUMNS, type TaskRow } from './task.row.js';
 import { rows, type Work } from './work.js';
 
@@ -21,6 +22,13 @@ export const lockResource = (applicationName: string) => `nestjs-redo:${applicat
 export interface Appetite {
   readonly total: number;
   readonly perType: ReadonlyMap<string, number>;
+  /** The type that was served last: it comes last now. */
+  readonly lastServed: string | undefined;
+}
+
+/** A due task and the type it was dealt to. */
+export interface DealtTask extends DueTask {
+  readonly redoTaskId: string;
 }
 
 /** A sight whose due tasks are those that nobody has. */
@@ -35,9 +43,10 @@ export type Claim =
   | {
       readonly kind: 'claimed';
       readonly sight: FreeSight;
-      /** Ids that are this worker's now, by type, the longest due first. */
-      readonly ids: ReadonlyMap<string, readonly number[]>;
-      readonly expired: readonly { readonly id: number; readonly redoTaskId: string }[];
+      /** What is this worker's now, in the order in which it was dealt. */
+      readonly taken: readonly DealtTask[];
+      /** What was due, had expired and is dead now. */
+      readonly expired: readonly DealtTask[];
       readonly reaped: readonly Reaped[];
       /** Types of which more may be due than was taken. */
       readonly more: ReadonlySet<string>;
@@ -56,16 +65,18 @@ export function* claim(
 
   const sight = yield* lookPastHeld(dialect, worker, holding, appetite.perType, heldElsewhere);
   const reaped = yield* reapLapsed(dialect, worker, sight.workers);
-  const { chosen, more } = share(sight.due, appetite);
-  const expired = pick(chosen, (task) => task.expired);
-  const ids = pick(chosen, (task) => !task.expired);
-  if (expired.size > 0) yield* endExpired(dialect, [...expired.values()].flat());
-  yield* writeOwnRow(dialect, worker, { ...holding, held: merged(holding.held, ids) });
+  const { dealt, more } = share(sight.due, appetite);
+  const ended = yield* endExpired(
+    dialect,
+    dealt.filter(({ expired }) => expired).map(({ id }) => id),
+  );
+  const taken = dealt.filter(({ expired }) => !expired);
+  yield* writeOwnRow(dialect, worker, { ...holding, held: merged(holding.held, taken) });
   return {
     kind: 'claimed',
     sight,
-    ids,
-    expired: [...expired].flatMap(([redoTaskId, of]) => of.map((id) => ({ id, redoTaskId }))),
+    taken,
+    expired: dealt.filter(({ id }) => ended.has(id)),
     reaped,
     more,
   };
@@ -106,29 +117,31 @@ export function* readClaimed(ids: readonly number[]): Work<DecodedTask[]> {
   return ids.flatMap((id) => byId.get(id) ?? []).map(decodeTask);
 }
 
-/** Shares the free places between the types that have due tasks, one each in turn, so that none starves another. */
+/**
+ * Deals the free places to the types that have due tasks, one each in turn, so that none starves another; and next time
+ * whoever had the last place comes last.
+ */
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
-  { total, perType }: Appetite,
-): { chosen: Map<string, DueTask[]>; more: Set<string> } {
-  const chosen = new Map<string, DueTask[]>([...due.keys()].map((type) => [type, []]));
-  let left = total;
-  let turns = true;
-  while (left > 0 && turns) {
-    turns = false;
-    for (const [type, tasks] of chosen) {
-      const next = (due.get(type) ?? [])[tasks.length];
-      if (!next || tasks.length >= (perType.get(type) ?? 0) || left === 0) continue;
-      tasks.push(next);
-      left -= 1;
-      turns = true;
+  { total, perType, lastServed }: Appetite,
+): { dealt: DealtTask[]; more: Set<string> } {
+  const dealt: DealtTask[] = [];
+  const types = [...due.keys()].sort();
+  const first = types.findIndex((type) => type > (lastServed ?? ''));
+  const turns = [...types.slice(Math.max(0, first)), ...types.slice(0, Math.max(0, first))];
+  for (let round = 0; dealt.length < total; round += 1) {
+    const before = dealt.length;
+    for (const redoTaskId of turns) {
+      const task = round < (perType.get(redoTaskId) ?? 0) ? due.get(redoTaskId)?.[round] : undefined;
+      if (task && dealt.length < total) dealt.push({ ...task, redoTaskId });
     }
+    if (dealt.length === before) break;
   }
+  const countOf = (type: string) => dealt.filter(({ redoTaskId }) => redoTaskId === type).length;
   const unfinished = [...due].filter(
-    ([type, tasks]) =>
-      tasks.length > (chosen.get(type)?.length ?? 0) || tasks.length >= (perType.get(type) ?? 0),
+    ([type, tasks]) => tasks.length > countOf(type) || tasks.length >= (perType.get(type) ?? 0),
   );
-  return { chosen, more: new Set(unfinished.map(([type]) => type)) };
+  return { dealt, more: new Set(unfinished.map(([type]) => type)) };
 }
 
 function* reapLapsed(
@@ -140,28 +153,28 @@ function* reapLapsed(
   for (const { id, leaseLeft } of workers) {
     if (leaseLeft >= 0 || id === self.id) continue;
     const lapsed = yield* lockLapsed(dialect, id);
-    if (lapsed) reaped.push(yield* reap(dialect, lapsed));
+    const ended = lapsed && (yield* reap(dialect, lapsed));
+    if (ended) reaped.push(ended);
   }
   return reaped;
 }
 
-function* endExpired(dialect: Dialect, ids: readonly number[]): Work<void> {
-  yield sql`
-    UPDATE tbl_redotask
-    SET status = 'DEAD', dead_reason = 'EXPIRED', next_exec_time = ${dialect.now}, dedupe_hash = NULL
-    WHERE id IN (${list(ids)}) AND status = 'PENDING' AND expire_time <= ${dialect.now}`;
+/** @returns the ids that it ended; a task that somebody has locked just now is left for the next claim */
+function* endExpired(dialect: Dialect, ids: readonly number[]): Work<ReadonlySet<number>> {
+  if (ids.length === 0) return new Set();
+  const { own } = yield* lockFreeTasks(dialect, ids);
+  const ended = [...own.values()].filter(({ status }) => status === 'PENDING').map(({ id }) => Number(id));
+  if (ended.length > 0)
+    yield sql`
+      UPDATE tbl_redotask
+      SET status = 'DEAD', dead_reason = 'EXPIRED', next_exec_time = ${dialect.now}, dedupe_hash = NULL
+      WHERE id IN (${list(ended)}) AND expire_time <= ${dialect.now}`;
+  return new Set(ended);
 }
 
-const pick = (chosen: ReadonlyMap<string, readonly DueTask[]>, wanted: (task: DueTask) => boolean) =>
-  new Map(
-    [...chosen]
-      .map(([type, tasks]) => [type, tasks.filter(wanted).map(({ id }) => id)] as const)
-      .filter(([, ids]) => ids.length > 0),
-  );
-
-const merged = (held: HeldIds, more: ReadonlyMap<string, readonly number[]>): HeldIds => {
+const merged = (held: HeldIds, taken: readonly DealtTask[]): HeldIds => {
   const all = new Map(Object.entries(held));
-  for (const [type, ids] of more) all.set(type, [...(all.get(type) ?? []), ...ids]);
+  for (const { id, redoTaskId } of taken) all.set(redoTaskId, [...(all.get(redoTaskId) ?? []), id]);
   return Object.fromEntries(all);
 };
 

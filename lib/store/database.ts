@@ -15,11 +15,14 @@ export interface Database {
   readonly name: string;
   /**
    * All of `work` in one READ COMMITTED transaction. It is rolled back when `work` throws; then the connection is back
-   * in the pool, or closed when it is not known to be good.
+   * in the pool, or closed when it is not known to be good. What the database rolled back itself (a deadlock) is tried again.
+   *
+   * @param within how long to wait for all of it once there is a connection, ms
+   * @throws {DatabaseTimeoutError} it took longer, or no connection became free: it may have been committed or not
    */
-  transaction<T>(work: () => Work<T>): Promise<T>;
+  transaction<T>(work: () => Work<T>, within?: number): Promise<T>;
   /** Statements that only read, each for itself. */
-  read<T>(work: () => Work<T>): Promise<T>;
+  read<T>(work: () => Work<T>, within?: number): Promise<T>;
   /** Closes what this object opened; the application's data source is not its own. */
   close(): Promise<void>;
 }

@@ -23,10 +23,19 @@ export interface Dialect {
   readonly forShare: Statement;
   /** The ids of a multi-row INSERT, in the order of its rows. */
   insertedIds(answer: Answer, count: number): Work<number[]>;
+  /**
+   * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. `skip`: those
+   * that somebody has locked are passed over, so that nothing is ever waited for.
+   */
+  lockTasks(columns: Statement, ids: readonly number[], whenLocked: 'skip' | 'wait'): Statement;
+  /** Deletes task rows by their ids, each looked up by itself. */
+  deleteTasks(ids: readonly number[]): Statement;
   /** Inserts rows whose `dedupe_hash` is free and passes over the others: hash → id of each row that it created. */
   insertFree(columns: Statement, values: Statement, hashes: readonly string[]): Work<Map<string, number>>;
   /** A table is missing. */
   isMissingTable(error: unknown): boolean;
+  /** A unique key is taken. */
+  isDuplicate(error: unknown): boolean;
   /** The statement did not happen and may be tried again: deadlock, lock time-out, a busy file. */
   isRolledBack(error: unknown): boolean;
   /** The server read the statement and refused it: it surely did not happen. Not so when the connection was lost. */

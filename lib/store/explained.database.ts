@@ -14,12 +14,12 @@ export class ExplainedDatabase implements Database {
     this.name = database.name;
   }
 
-  transaction<T>(work: () => Work<T>): Promise<T> {
-    return explained(this, this.database.transaction(work));
+  transaction<T>(work: () => Work<T>, within?: number): Promise<T> {
+    return explained(this, this.database.transaction(work, within));
   }
 
-  read<T>(work: () => Work<T>): Promise<T> {
-    return explained(this, this.database.read(work));
+  read<T>(work: () => Work<T>, within?: number): Promise<T> {
+    return explained(this, this.database.read(work, within));
   }
 
   close(): Promise<void> {

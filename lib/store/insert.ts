@@ -69,7 +69,8 @@ function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
   }
   const created = new Map<string, number>();
   const present = new Map<string, number>();
-  for (let missing = [...byHash.keys()]; missing.length > 0;) {
+  // In the order of their hashes: two calls that share keys meet them in the same order and can't deadlock.
+  for (let missing = [...byHash.keys()].sort(); missing.length > 0;) {
     const wanted = missing.flatMap((hash) => byHash.get(hash) ?? []);
     for (const [hash, id] of yield* dialect.insertFree(COLUMNS, values(dialect, wanted), missing))
       created.set(hash, id);

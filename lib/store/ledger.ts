@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { joined, nothing, sql, type Statement } from './sql.js';
+import { inChunks, joined, sql, type Statement } from './sql.js';
 import { affected, rows, type Work } from './work.js';
 
 /** One running instance: what its row of `tbl_redo_worker` says for as long as it lives. */
@@ -9,8 +9,8 @@ export interface WorkerIdentity {
   readonly applicationName: string;
   readonly host: string;
   readonly pid: number;
-  /** The task types it can run. */
-  readonly handlers: readonly string[];
+  /** The task types it can run by now. */
+  readonly handlers: () => readonly string[];
   /** ms */
   readonly lease: number;
 }
@@ -62,7 +62,7 @@ export function* register(dialect: Dialect, worker: WorkerIdentity): Work<void> 
   yield sql`
     INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
     VALUES (${id}, ${applicationName}, ${host}, ${pid}, ${dialect.now}, ${dialect.now} + ${lease},
-            ${JSON.stringify(handlers)}, '{}', '{}')`;
+            ${JSON.stringify(handlers())}, '{}', '{}')`;
 }
 
 /**
@@ -74,7 +74,7 @@ export function* writeOwnRow(dialect: Dialect, worker: WorkerIdentity, holding: 
   const found = yield* affected(sql`
     UPDATE tbl_redo_worker
     SET held = ${JSON.stringify(holding.held)}, running = ${JSON.stringify(holding.running)},
-        lease_until = ${dialect.now} + ${worker.lease}
+        handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease}
     WHERE id = ${worker.id}`);
   if (found === 0) throw new LeaseLostError();
 }
@@ -96,9 +96,13 @@ export function* lockLapsed(dialect: Dialect, workerId: string): Work<LedgerEntr
   return row && entryOf(row);
 }
 
+/** SQLite takes 500 members of a UNION. */
+const MOST_TYPES = 100;
+
 /**
  * The one question of an idle instance, and, asked again under the lock row, the claim: who lives, what is paused, what
- * is due. One statement, so all of it is of one moment.
+ * is due. One statement, so all of it is of one moment (with more than 100 types: the ledger first, so that what is due and
+ * not in it is free).
  *
  * @param wanted the task types to look for and how many ids of each at most
  */
@@ -107,7 +111,10 @@ export function* look(
   applicationName: string,
   wanted: ReadonlyMap<string, number>,
 ): Work<Sight> {
-  const seen = yield* rows<SightRow>(lookStatement(dialect, applicationName, wanted));
+  const [first = [], ...others] = inChunks([...wanted], MOST_TYPES);
+  const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
+  for (const some of others)
+    seen.push(...(yield* rows<SightRow>(joined(dueArms(dialect, applicationName, some), ' UNION ALL '))));
   const of = (kind: SightRow['kind']) => seen.filter((row) => row.kind === kind);
   const due = new Map<string, DueTask[]>();
   for (const { name, number, flag } of of('due')) {
@@ -125,13 +132,28 @@ export function* look(
   };
 }
 
-/** Every arm is a point or one range of an index; none sorts. */
-export function lookStatement(
-  dialect: Dialect,
-  applicationName: string,
-  wanted: ReadonlyMap<string, number>,
-): Statement {
-  const arms = [...wanted].map(([redoTaskId, most]) =>
+type Wanted = readonly (readonly [redoTaskId: string, most: number])[];
+
+function lookStatement(dialect: Dialect, applicationName: string, wanted: Wanted): Statement {
+  return joined(
+    [
+      sql`
+    SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, NULL AS host, NULL AS held, NULL AS running`,
+      sql`
+    SELECT 'worker', id, lease_until - (${dialect.now}), pid, host, held, running
+    FROM tbl_redo_worker WHERE application_name = ${applicationName}`,
+      sql`
+    SELECT 'pause', redo_task_id, pause_time, 0, NULL, NULL, NULL
+    FROM tbl_redo_pause WHERE application_name = ${applicationName}`,
+      ...dueArms(dialect, applicationName, wanted),
+    ],
+    ' UNION ALL ',
+  );
+}
+
+/** Each is one range of the index of due tasks, in its order. */
+const dueArms = (dialect: Dialect, applicationName: string, wanted: Wanted): Statement[] =>
+  wanted.map(([redoTaskId, most]) =>
     dialect.unionMember(sql`
       SELECT 'due' AS kind, redo_task_id AS name, id AS number,
              CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
@@ -142,16 +164,6 @@ export function lookStatement(
       ORDER BY next_exec_time, id
       LIMIT ${most}`),
   );
-  return sql`
-    SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, NULL AS host, NULL AS held, NULL AS running
-    UNION ALL
-    SELECT 'worker', id, lease_until - (${dialect.now}), pid, host, held, running
-    FROM tbl_redo_worker WHERE application_name = ${applicationName}
-    UNION ALL
-    SELECT 'pause', redo_task_id, pause_time, 0, NULL, NULL, NULL
-    FROM tbl_redo_pause WHERE application_name = ${applicationName}
-    ${arms.length > 0 ? sql`UNION ALL ${joined(arms, ' UNION ALL ')}` : nothing}`;
-}
 
 interface WorkerRow {
   readonly id: string;

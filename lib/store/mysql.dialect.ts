@@ -1,8 +1,9 @@
 import { type Dialect, driverError } from './dialect.js';
-import { list, sql } from './sql.js';
+import { list, nothing, sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
+const DUPLICATE = 1062;
 /** Deadlock, lock wait time-out, snapshot too old (MariaDB), NOWAIT refused (MySQL). */
 const ROLLED_BACK = new Set([1213, 1205, 1020, 3572]);
 
@@ -26,23 +27,34 @@ export const mysqlDialect: Dialect = {
     const step = count > 1 ? yield* autoIncrementStep() : 1;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
+  // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
+  // a scanning DELETE waits for rows that other transactions have just inserted.
+  lockTasks: (columns, ids, whenLocked) => sql`
+    SELECT ${columns} FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id
+    FOR UPDATE ${whenLocked === 'skip' ? sql`SKIP LOCKED` : nothing}`,
+  deleteTasks: (ids) => sql`
+    DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id`,
   insertFree: function* (columns, values, hashes) {
     const answer: Answer = yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
     if (answer.affected === 0) return new Map<string, number>();
-    // The statement took its ids in one stretch, beginning with insertId: that tells its rows from those that were there.
-    // Read under a lock: the caller's snapshot may still show a finished task that had the key.
-    const step = yield* autoIncrementStep();
-    const end = answer.insertId + hashes.length * step;
+    // Ids that others took before this statement are lower than its first, those taken later higher than its last. Read
+    // under a lock: the caller's snapshot may still show a finished task that had the key.
     const created = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
       SELECT id, dedupe_hash FROM tbl_redotask
-      WHERE dedupe_hash IN (${list(hashes)}) AND id >= ${answer.insertId} AND id < ${end}
+      WHERE dedupe_hash IN (${list(hashes)}) AND id >= ${answer.insertId}
+      ORDER BY id
+      LIMIT ${answer.affected}
       LOCK IN SHARE MODE`);
     return new Map(created.map((row) => [row.dedupe_hash, Number(row.id)]));
   },
   isMissingTable: (error) => driverError(error).errno === NO_SUCH_TABLE,
+  isDuplicate: (error) => driverError(error).errno === DUPLICATE,
   isRolledBack: (error) => ROLLED_BACK.has(driverError(error).errno ?? 0),
   isRefused: (error) => typeof (driverError(error) as { sqlState?: string }).sqlState === 'string',
 };
+
+const idTable = (ids: readonly number[]): Statement =>
+  sql`JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (wanted_id BIGINT PATH '$')) AS wanted`;
 
 /** Ids of one INSERT are this far apart (2 or more where several servers write). */
 function* autoIncrementStep(): Work<number> {

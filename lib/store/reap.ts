@@ -33,17 +33,20 @@ export interface Charged {
 
 /**
  * Ends a lapsed worker, whose row the caller has locked: each task that was running is charged its attempt (dead, if that
- * was the last), what was merely held is free again, and the row goes.
+ * was the last), what was merely held is free again, and the row goes. Undefined: somebody has one of the tasks locked; the
+ * row stays, and whoever looks next does the rest.
  */
-export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped> {
+export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped | undefined> {
   const charged = yield* chargeRunning(dialect, lapsed);
-  yield* settleEach(
-    dialect,
-    charged.map(({ settlement }) => settlement),
-  );
+  const settlements = charged.map(({ settlement }) => settlement);
+  const { written, locked } = yield* settleEach(dialect, settlements);
+  if (locked.size > 0) return undefined;
   yield* deleteRow(lapsed.id);
-  const freed = [...new Set([...Object.keys(lapsed.held), ...Object.keys(lapsed.running)])];
-  return { worker: lapsed, charged: charged.map(({ charge }) => charge), freed };
+  return {
+    worker: lapsed,
+    charged: charged.map(({ charge }) => charge).filter(({ id }) => written.has(id)),
+    freed: [...new Set([...Object.keys(lapsed.held), ...Object.keys(lapsed.running)])],
+  };
 }
 
 function* chargeRunning(

@@ -1,5 +1,6 @@
 import type { Dialect } from './dialect.js';
-import { list, sql } from './sql.js';
+import { sql } from './sql.js';
+import { lockFreeTasks } from './task.lock.js';
 import { affected, rows, type Work } from './work.js';
 
 /** Rows deleted in one transaction: few enough that nobody waits for them. */
@@ -26,10 +27,12 @@ export function* deleteOld(
         AND next_exec_time <= ${dialect.now} - ${keptFor}
       ORDER BY next_exec_time, id
       LIMIT ${CHUNK}`);
-    if (old.length > 0)
-      return yield* affected(sql`
-        DELETE FROM tbl_redotask
-        WHERE id IN (${list(old.map(({ id }) => Number(id)))}) AND status = ${status}`);
+    const { own } = yield* lockFreeTasks(
+      dialect,
+      old.map(({ id }) => Number(id)),
+    );
+    const ids = [...own.values()].filter((task) => task.status === status).map(({ id }) => Number(id));
+    if (ids.length > 0) return yield* affected(dialect.deleteTasks(ids));
   }
   return 0;
 }

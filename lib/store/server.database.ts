@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { DatabaseTimeoutError } from '../redo.errors.js';
 import { noAnswer, noConnectionFree } from '../redo.messages.js';
@@ -5,11 +6,17 @@ import { type Database, runOn } from './database.js';
 import type { Dialect } from './dialect.js';
 import type { Work } from './work.js';
 
+/** Nobody waits longer for an answer, ms. */
+const LONGEST_ANSWER = 300_000;
+/** How often work is tried that the server rolled back by itself, and ms between two tries. */
+const TRIES = 5;
+const BETWEEN_TRIES = 10;
+
 /** A database server, through the application's data source and its pool. At most one connection a call. */
 export class ServerDatabase implements Database {
   readonly name: string;
 
-  /** @param patience how long to wait for a free connection, and for all of one call's answers, ms */
+  /** @param patience how long to wait for a free connection, ms */
   constructor(
     private readonly dataSource: DataSource,
     readonly dialect: Dialect,
@@ -18,30 +25,38 @@ export class ServerDatabase implements Database {
     this.name = `${dataSource.options.type} database '${String(dataSource.options.database)}'`;
   }
 
-  transaction<T>(work: () => Work<T>): Promise<T> {
-    return this.withRunner(async (runner) => {
+  async transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
+    const once = async (runner: QueryRunner) => {
       await runner.startTransaction('READ COMMITTED');
       const result = await runOn(runner, work());
       await runner.commitTransaction();
       return result;
-    });
+    };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.withRunner(once, within);
+      } catch (error) {
+        if (tries >= TRIES || !this.dialect.isRolledBack(error)) throw error;
+        await delay(BETWEEN_TRIES * tries * (0.5 + Math.random()));
+      }
+    }
   }
 
-  read<T>(work: () => Work<T>): Promise<T> {
-    return this.withRunner((runner) => runOn(runner, work()));
+  read<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
+    return this.withRunner((runner) => runOn(runner, work()), within);
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  private async withRunner<T>(use: (runner: QueryRunner) => Promise<T>): Promise<T> {
+  private async withRunner<T>(use: (runner: QueryRunner) => Promise<T>, within: number): Promise<T> {
     const runner = this.dataSource.createQueryRunner('master');
     await this.connect(runner);
     try {
-      return await this.inTime(use(runner));
+      return await before(within, use(runner), noAnswer(within));
     } catch (error) {
-      await this.backToCleanState(runner, error);
+      await this.backToCleanState(runner, error, within);
       throw error;
     } finally {
       await runner.release();
@@ -59,16 +74,12 @@ export class ServerDatabase implements Database {
     }
   }
 
-  private inTime<T>(answer: Promise<T>): Promise<T> {
-    return before(this.patience, answer, noAnswer(this.patience));
-  }
-
   /** A connection goes back to the pool only when it has surely left its transaction. */
-  private async backToCleanState(runner: QueryRunner, error: unknown): Promise<void> {
+  private async backToCleanState(runner: QueryRunner, error: unknown, within: number): Promise<void> {
     if (!(error instanceof DatabaseTimeoutError)) {
       if (!runner.isTransactionActive) return;
       try {
-        await this.inTime(runner.rollbackTransaction());
+        await before(within, runner.rollbackTransaction(), noAnswer(within));
         return;
       } catch {
         // The connection is broken: the server rolls back by itself.

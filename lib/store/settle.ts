@@ -1,26 +1,52 @@
 import type { Dialect } from './dialect.js';
-import { deleteRow, type Holding, type WorkerIdentity, writeOwnRow } from './ledger.js';
+import { deleteRow, type Holding, NOTHING_HELD, type WorkerIdentity, writeOwnRow } from './ledger.js';
 import type { Again, Dead, Parked, Settlement, Succeeded } from './settlement.js';
 import { byId, inChunks, list, sql } from './sql.js';
-import type { Work } from './work.js';
+import { lockFreeTasks, type TaskState } from './task.lock.js';
+import type { TaskRow } from './task.row.js';
+import { rows, type Work } from './work.js';
 
 /** An UPDATE that holds another value for each row looks through all of them for each: short chunks keep that cheap. */
 const CHUNK = 100;
 
+/** What became of settlements. Those in neither set had nothing to change: a person or a repeated flush was first. */
+export interface Settled {
+  readonly written: ReadonlySet<number>;
+  /** Somebody has the row locked, so it was passed over: to be tried again. */
+  readonly locked: ReadonlySet<number>;
+}
+
+/** What one flush carries. */
+export interface Flush {
+  readonly settlements: readonly Settlement[];
+  /** Succeeded tasks are kept as such, not deleted. */
+  readonly keepSucceeded: boolean;
+  /** Tasks about to begin that were read a while ago: a person may have ended them meanwhile. */
+  readonly doubtful: readonly number[];
+  /** The worker's row, knowing which settlements must wait and which doubtful tasks are not to begin. */
+  readonly holding: (locked: ReadonlySet<number>, gone: ReadonlySet<number>) => Holding;
+}
+
+export interface Flushed extends Settled {
+  /** Doubtful tasks that are not pending any more. */
+  readonly gone: ReadonlySet<number>;
+}
+
 /**
- * One flush: the worker's row first (the fence; it also carries the next starts), then everything that ended.
+ * One flush: everything that ended, and the worker's row, which carries the next starts and is the fence: without it nothing
+ * of this is committed.
  *
- * @throws {LeaseLostError} nothing is written then
+ * @throws {LeaseLostError} the row is gone
  */
 export function* flush(
   dialect: Dialect,
   worker: WorkerIdentity,
-  holding: Holding,
-  settlements: readonly Settlement[],
-  keepSucceeded: boolean,
-): Work<void> {
-  yield* writeOwnRow(dialect, worker, holding);
-  yield* settleEach(dialect, settlements, keepSucceeded);
+  { settlements, keepSucceeded, doubtful, holding }: Flush,
+): Work<Flushed> {
+  const settled = yield* settleEach(dialect, settlements, keepSucceeded);
+  const gone = yield* notPending(doubtful);
+  yield* writeOwnRow(dialect, worker, holding(settled.locked, gone));
+  return { ...settled, gone };
 }
 
 /** The last flush of a worker that stops: its row goes, and with it everything that it still held. */
@@ -29,50 +55,75 @@ export function* handBack(
   worker: WorkerIdentity,
   settlements: readonly Settlement[],
   keepSucceeded: boolean,
-): Work<void> {
-  yield* flush(dialect, worker, { held: {}, running: {} }, settlements, keepSucceeded);
+): Work<Settled> {
+  const holding = () => NOTHING_HELD;
+  const settled = yield* flush(dialect, worker, { settlements, keepSucceeded, doubtful: [], holding });
   yield* deleteRow(worker.id);
+  return settled;
 }
 
-/** Rows are written in the order of their ids, by primary key: two writers meet in the same order and can't deadlock. */
+function* notPending(ids: readonly number[]): Work<ReadonlySet<number>> {
+  const gone = new Set(ids);
+  if (ids.length === 0) return gone;
+  const pending = yield* rows<Pick<TaskRow, 'id'>>(sql`
+    SELECT id FROM tbl_redotask WHERE id IN (${list(ids)}) AND status = 'PENDING'`);
+  for (const { id } of pending) gone.delete(Number(id));
+  return gone;
+}
+
+/**
+ * Locks the tasks' rows without waiting for any, and writes what still applies: `exec_times` goes from `before` to
+ * `execTimes` once, however often the same settlement comes.
+ */
 export function* settleEach(
   dialect: Dialect,
   settlements: readonly Settlement[],
   keepSucceeded = false,
-): Work<void> {
+): Work<Settled> {
+  if (settlements.length === 0) return { written: new Set(), locked: new Set() };
   const sorted = [...settlements].sort((one, other) => one.id - other.id);
+  const { own, strange } = yield* lockFreeTasks(
+    dialect,
+    sorted.map(({ id }) => id),
+  );
+  const due = sorted.filter((settlement) => applies(settlement, own.get(settlement.id)));
   const of = <K extends Settlement['kind']>(kind: K) =>
-    sorted.filter((each): each is Extract<Settlement, { kind: K }> => each.kind === kind);
+    due.filter((each): each is Extract<Settlement, { kind: K }> => each.kind === kind);
   for (const some of inChunks(of('succeeded'), 1_000))
     if (keepSucceeded) yield* markSucceeded(dialect, some);
-    else yield* deleteSucceeded(some);
+    else yield dialect.deleteTasks(some.map(({ id }) => id));
   for (const some of inChunks(of('again'), CHUNK)) yield* putOff(dialect, some);
   for (const some of inChunks(of('dead'), CHUNK)) yield* end(dialect, some);
   for (const some of inChunks(of('parked'), CHUNK)) yield* park(some);
+  return { written: new Set(due.map(({ id }) => id)), locked: strange };
+}
+
+/** A success ends the task even if a person has discarded it meanwhile; everything else only what is still pending. */
+function applies({ kind, before }: Settlement, state: TaskState | undefined): boolean {
+  if (!state) return false;
+  if (kind === 'succeeded') return state.status !== 'SUCCEEDED';
+  return state.status === 'PENDING' && state.exec_times === before;
 }
 
 const ids = (settlements: readonly Settlement[]) => list(settlements.map(({ id }) => id));
-
-function* deleteSucceeded(some: readonly Succeeded[]): Work<void> {
-  yield sql`DELETE FROM tbl_redotask WHERE id IN (${ids(some)})`;
-}
 
 function* markSucceeded(dialect: Dialect, some: readonly Succeeded[]): Work<void> {
   yield sql`
     UPDATE tbl_redotask
     SET exec_times = ${byId(some, ({ execTimes }) => execTimes)},
         next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL, dedupe_hash = NULL, status = 'SUCCEEDED'
-    WHERE id IN (${ids(some)}) AND status <> 'SUCCEEDED'`;
+    WHERE id IN (${ids(some)})`;
 }
 
 function* putOff(dialect: Dialect, some: readonly Again[]): Work<void> {
   const due = sql`${dialect.now} + ${byId(some, ({ delay }) => delay)}`;
+  const bounded = dialect.greatest(sql`COALESCE(expire_time, ${due})`, dialect.now);
   yield sql`
     UPDATE tbl_redotask
     SET exec_times = ${byId(some, ({ execTimes }) => execTimes)},
-        next_exec_time = ${dialect.least(due, dialect.greatest(sql`COALESCE(expire_time, ${due})`, dialect.now))},
+        next_exec_time = ${dialect.least(due, bounded)},
         errors = ${byId(some, ({ errors }) => errors)}
-    WHERE id IN (${ids(some)}) AND status = 'PENDING' AND exec_times = ${byId(some, ({ before }) => before)}`;
+    WHERE id IN (${ids(some)})`;
 }
 
 function* end(dialect: Dialect, some: readonly Dead[]): Work<void> {
@@ -83,12 +134,12 @@ function* end(dialect: Dialect, some: readonly Dead[]): Work<void> {
         dead_detail = ${byId(some, ({ detail }) => detail)},
         next_exec_time = ${dialect.now}, dedupe_hash = NULL, status = 'DEAD',
         errors = ${byId(some, ({ errors }) => errors)}
-    WHERE id IN (${ids(some)}) AND status = 'PENDING' AND exec_times = ${byId(some, ({ before }) => before)}`;
+    WHERE id IN (${ids(some)})`;
 }
 
 function* park(some: readonly Parked[]): Work<void> {
   yield sql`
     UPDATE tbl_redotask
     SET status = 'PARKED', errors = ${byId(some, ({ errors }) => errors)}
-    WHERE id IN (${ids(some)}) AND status = 'PENDING' AND exec_times = ${byId(some, ({ before }) => before)}`;
+    WHERE id IN (${ids(some)})`;
 }

@@ -43,8 +43,8 @@ export class SqliteDatabase implements Database {
     this.name = `SQLite database '${String(application.options.database)}'`;
   }
 
-  transaction<T>(work: () => Work<T>): Promise<T> {
-    return this.whenFree((handle) => {
+  transaction<T>(work: () => Work<T>, within = this.patience): Promise<T> {
+    return this.whenFree(within, (handle) => {
       handle.exec('BEGIN IMMEDIATE');
       try {
         const result = this.do(handle, work());
@@ -57,8 +57,8 @@ export class SqliteDatabase implements Database {
     });
   }
 
-  read<T>(work: () => Work<T>): Promise<T> {
-    return this.whenFree((handle) => this.do(handle, work()));
+  read<T>(work: () => Work<T>, within = this.patience): Promise<T> {
+    return this.whenFree(within, (handle) => this.do(handle, work()));
   }
 
   async close(): Promise<void> {
@@ -69,8 +69,8 @@ export class SqliteDatabase implements Database {
     this.own = undefined;
   }
 
-  private async whenFree<T>(use: (handle: SqliteHandle) => T): Promise<T> {
-    const giveUpAt = performance.now() + this.patience;
+  private async whenFree<T>(within: number, use: (handle: SqliteHandle) => T): Promise<T> {
+    const giveUpAt = performance.now() + within;
     for (let wait = 1; ; wait = Math.min(2 * wait, 50)) {
       try {
         const handle = await this.handle();
@@ -78,7 +78,7 @@ export class SqliteDatabase implements Database {
       } catch (error) {
         if (!this.dialect.isRolledBack(error)) throw error;
       }
-      if (performance.now() >= giveUpAt) throw new DatabaseTimeoutError(stillLocked(this.patience));
+      if (performance.now() >= giveUpAt) throw new DatabaseTimeoutError(stillLocked(within));
       await delay(wait * (0.5 + Math.random()));
     }
   }

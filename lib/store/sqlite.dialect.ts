@@ -1,5 +1,5 @@
 import { type Dialect, driverError } from './dialect.js';
-import { nothing, sql } from './sql.js';
+import { list, nothing, sql } from './sql.js';
 import { rows } from './work.js';
 
 /** SQLite 3.38 and later, through better-sqlite3 or a driver with its interface. */
@@ -22,6 +22,9 @@ export const sqliteDialect: Dialect = {
   insertedIds: function* (answer, count) {
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
+  lockTasks: (columns, ids) =>
+    sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id IN (${list(ids)}) ORDER BY id`,
+  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
   insertFree: function* (columns, values) {
     const created = yield* rows<{ id: number; dedupe_hash: string }>(sql`
       INSERT INTO tbl_redotask (${columns}) VALUES ${values}
@@ -30,6 +33,7 @@ export const sqliteDialect: Dialect = {
     return new Map(created.map((row) => [row.dedupe_hash, row.id]));
   },
   isMissingTable: (error) => /no such table/.test(driverError(error).message ?? ''),
+  isDuplicate: (error) => /^SQLITE_CONSTRAINT_UNIQUE/.test(driverError(error).code ?? ''),
   isRolledBack: (error) => /^SQLITE_(BUSY|LOCKED)/.test(driverError(error).code ?? ''),
   isRefused: (error) => /^SQLITE_/.test(driverError(error).code ?? ''),
 };

@@ -2,6 +2,7 @@ import type { Dialect } from './dialect.js';
 import { dedupeHash } from './insert.js';
 import { joined, list, sql } from './sql.js';
 import { conditions, type TaskFilter } from './task.reader.js';
+import type { TaskStatus } from './task.row.js';
 import { affected, rows, type Work } from './work.js';
 
 /** A person's commands. Long ones go in chunks, lowest id first, each a short transaction of its own. */
@@ -20,33 +21,41 @@ export interface Steered {
 interface Steerable {
   readonly id: number | string;
   readonly redo_task_id: string;
+  readonly status: TaskStatus;
   readonly dedupe_key: string | null;
 }
 
-/** Dead and parked tasks as if just added, their errors kept; waiting ones are due now. */
+const LIVE: readonly TaskStatus[] = ['PENDING', 'PARKED'];
+const REVIVABLE: readonly TaskStatus[] = [...LIVE, 'DEAD'];
+
+/**
+ * Dead and parked tasks as if just added, their errors kept; waiting ones are due now. A task that has expired is given the
+ * time that it once had.
+ */
 export function* retryChunk(
   dialect: Dialect,
   applicationName: string,
   filter: TaskFilter,
   from: number,
 ): Work<Steered> {
-  const finished = yield* pickChunk(applicationName, filter, from, ['PENDING', 'PARKED', 'DEAD']);
+  const { tasks, next } = yield* lockChunk(dialect, applicationName, filter, from, REVIVABLE);
   const taken: { id: number; dedupeKey: string }[] = [];
-  let changed = 0;
   const revivable: number[] = [];
-  for (const { id, redo_task_id, dedupe_key } of finished) {
+  for (const { id, redo_task_id, dedupe_key } of tasks) {
     if (dedupe_key === null) revivable.push(Number(id));
-    else if (yield* takeKey(Number(id), dedupeHash(applicationName, redo_task_id, dedupe_key)))
+    else if (yield* takeKey(dialect, Number(id), dedupeHash(applicationName, redo_task_id, dedupe_key)))
       revivable.push(Number(id));
     else taken.push({ id: Number(id), dedupeKey: dedupe_key });
   }
   if (revivable.length > 0)
-    changed = yield* affected(sql`
+    yield sql`
       UPDATE tbl_redotask
       SET exec_times = CASE WHEN status = 'PENDING' THEN exec_times ELSE 0 END,
+          expire_time = CASE WHEN expire_time > ${dialect.now} THEN expire_time
+                             WHEN add_time > 0 THEN ${dialect.now} + expire_time - add_time END,
           next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL, status = 'PENDING'
-      WHERE id IN (${list(revivable)}) AND status IN ('PENDING', 'PARKED', 'DEAD')`);
-  return { changed, next: nextOf(finished), taken };
+      WHERE id IN (${list(revivable)})`;
+  return { changed: revivable.length, next, taken };
 }
 
 /** Live tasks are dead from now on; a handler that is running just now may still finish. */
@@ -57,14 +66,14 @@ export function* discardChunk(
   reason: string,
   from: number,
 ): Work<Steered> {
-  const live = yield* pickChunk(applicationName, filter, from, ['PENDING', 'PARKED']);
-  if (live.length === 0) return { changed: 0, next: null, taken: [] };
-  const changed = yield* affected(sql`
-    UPDATE tbl_redotask
-    SET status = 'DEAD', dead_reason = 'DISCARDED', dead_detail = ${reason},
-        next_exec_time = ${dialect.now}, dedupe_hash = NULL
-    WHERE id IN (${list(live.map(({ id }) => Number(id)))}) AND status IN ('PENDING', 'PARKED')`);
-  return { changed, next: nextOf(live), taken: [] };
+  const { tasks, next } = yield* lockChunk(dialect, applicationName, filter, from, LIVE);
+  if (tasks.length > 0)
+    yield sql`
+      UPDATE tbl_redotask
+      SET status = 'DEAD', dead_reason = 'DISCARDED', dead_detail = ${reason},
+          next_exec_time = ${dialect.now}, dedupe_hash = NULL
+      WHERE id IN (${list(tasks.map(({ id }) => Number(id)))})`;
+  return { changed: tasks.length, next, taken: [] };
 }
 
 export function* pause(dialect: Dialect, applicationName: string, redoTaskId: string): Work<boolean> {
@@ -79,32 +88,42 @@ export function* resume(applicationName: string, redoTaskId: string): Work<boole
   );
 }
 
-function* pickChunk(
+/** The next tasks of this kind, locked in the order of their ids; who settles one just now is waited for. */
+function* lockChunk(
+  dialect: Dialect,
   applicationName: string,
   filter: TaskFilter,
   from: number,
-  statuses: readonly string[],
-): Work<readonly Steerable[]> {
-  if (filter.ids?.length === 0) return [];
+  statuses: readonly TaskStatus[],
+): Work<{ tasks: readonly Steerable[]; next: number | null }> {
+  if (filter.ids?.length === 0) return { tasks: [], next: null };
   const where = [
     ...conditions(applicationName, filter),
     sql`status IN (${list(statuses)})`,
     sql`id >= ${from}`,
   ];
-  return yield* rows<Steerable>(sql`
-    SELECT id, redo_task_id, dedupe_key FROM tbl_redotask
-    WHERE ${joined(where, ' AND ')}
-    ORDER BY id
-    LIMIT ${CHUNK}`);
+  const found = yield* rows<Pick<Steerable, 'id'>>(sql`
+    SELECT id FROM tbl_redotask WHERE ${joined(where, ' AND ')} ORDER BY id LIMIT ${CHUNK}`);
+  if (found.length === 0) return { tasks: [], next: null };
+  const ids = found.map(({ id }) => Number(id));
+  const locked = yield* rows<Steerable>(
+    dialect.lockTasks(sql`id, redo_task_id, status, dedupe_key`, ids, 'wait'),
+  );
+  return {
+    tasks: locked.filter(({ status }) => statuses.includes(status)),
+    next: found.length < CHUNK ? null : Math.max(...ids) + 1,
+  };
 }
 
-/** A live task alone has its key. Taking it back fails where a later task has it. */
-function* takeKey(id: number, hash: string): Work<boolean> {
+/** A live task alone has its key: taking it back fails where a later task has it, also one that comes just now. */
+function* takeKey(dialect: Dialect, id: number, hash: string): Work<boolean> {
   const [other] = yield* rows(sql`SELECT id FROM tbl_redotask WHERE dedupe_hash = ${hash} AND id <> ${id}`);
   if (other) return false;
-  yield sql`UPDATE tbl_redotask SET dedupe_hash = ${hash} WHERE id = ${id}`;
-  return true;
+  try {
+    yield sql`UPDATE tbl_redotask SET dedupe_hash = ${hash} WHERE id = ${id}`;
+    return true;
+  } catch (error) {
+    if (dialect.isDuplicate(error)) return false;
+    throw error;
+  }
 }
-
-const nextOf = (chunk: readonly Steerable[]) =>
-  chunk.length < CHUNK ? null : Number(chunk[chunk.length - 1]?.id) + 1;

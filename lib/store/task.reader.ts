@@ -112,7 +112,7 @@ export function* readWorkers(dialect: Dialect, applicationName: string): Work<Wo
     startTime: Number(row.start_time),
     leaseUntil: Number(row.lease_until),
     alive: Number(row.lease_left) >= 0,
-    handlers: JSON.parse(row.handlers) as string[],
+    handlers: decodeList(row.handlers),
     held: decodeIds<HeldIds>(row.held),
     running: decodeIds<RunningIds>(row.running),
   }));
@@ -122,6 +122,16 @@ export function* readPaused(applicationName: string): Work<string[]> {
   const found = yield* rows<{ redo_task_id: string }>(sql`
     SELECT redo_task_id FROM tbl_redo_pause WHERE application_name = ${applicationName} ORDER BY redo_task_id`);
   return found.map((row) => row.redo_task_id);
+}
+
+/** A column that somebody spoilt by hand counts as empty. */
+function decodeList(text: string): string[] {
+  try {
+    const decoded: unknown = JSON.parse(text);
+    return Array.isArray(decoded) ? decoded.map(String) : [];
+  } catch {
+    return [];
+  }
 }
 
 export function conditions(applicationName: string, filter: TaskFilter): Statement[] {

@@ -1,0 +1,44 @@
+import { inspect, types } from 'node:util';
+import { unspeakable } from '../redo.messages.js';
+import type { Failure } from './outcome.js';
+
+const STACK_LINES = 6;
+const MOST_CHARACTERS = 2_000;
+
+/** Puts what a handler threw into words. Anything can be thrown, and looking at it may throw again. */
+export function failureOf(thrown: unknown): Failure {
+  try {
+    const error = asError(thrown);
+    const { stack } = error as { stack?: unknown };
+    const head = typeof stack === 'string' ? stack.split('\n').slice(0, STACK_LINES).join('\n') : null;
+    return { error, message: cut(wordsOf(error)), stack: head && cut(head) };
+  } catch {
+    return withoutStack(unspeakable);
+  }
+}
+
+/** A failure that was returned: its stack would show this library. */
+export const withoutStack = (message: string): Failure => ({
+  error: new Error(message),
+  message: cut(message),
+  stack: null,
+});
+
+/** By characters, not by halves of them. */
+export const cut = (text: string, most = MOST_CHARACTERS): string =>
+  text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join('');
+
+const asError = (thrown: unknown): Error => {
+  if (types.isNativeError(thrown) || thrown instanceof Error) return thrown;
+  return new Error(typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 1 }));
+};
+
+/** With its cause, without which `fetch failed` says nothing. */
+function wordsOf(error: Error): string {
+  const message = textOf(error.message);
+  const { code, message: why } = (error.cause ?? {}) as { code?: unknown; message?: unknown };
+  const reason = (why === undefined ? '' : textOf(why)) || (typeof code === 'string' ? code : '');
+  return reason && !message.includes(reason) ? `${message}: ${reason}` : message;
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : inspect(value, { depth: 1 }));

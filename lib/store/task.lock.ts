@@ -1,0 +1,28 @@
+import type { Dialect } from './dialect.js';
+import { inChunks, list, sql } from './sql.js';
+import type { TaskRow } from './task.row.js';
+import { rows, type Work } from './work.js';
+
+/** What decides whether a task may still be written. */
+export type TaskState = Pick<TaskRow, 'id' | 'status' | 'exec_times'>;
+
+export interface LockedTasks {
+  /** Locked by this transaction, as they are now. */
+  readonly own: ReadonlyMap<number, TaskState>;
+  /** Locked by somebody else. */
+  readonly strange: ReadonlySet<number>;
+}
+
+/** Locks tasks for this transaction without waiting for any: a stranger's lock must not hold the engine up. */
+export function* lockFreeTasks(dialect: Dialect, ids: readonly number[]): Work<LockedTasks> {
+  const own = new Map<number, TaskState>();
+  for (const some of inChunks(ids, 1_000)) {
+    const states = yield* rows<TaskState>(dialect.lockTasks(sql`id, status, exec_times`, some, 'skip'));
+    for (const state of states) own.set(Number(state.id), state);
+  }
+  const missing = ids.filter((id) => !own.has(id));
+  if (missing.length === 0) return { own, strange: new Set() };
+  const there = yield* rows<Pick<TaskRow, 'id'>>(sql`
+    SELECT id FROM tbl_redotask WHERE id IN (${list(missing)})`);
+  return { own, strange: new Set(there.map(({ id }) => Number(id))) };
+}
