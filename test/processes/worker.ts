@@ -49,9 +49,9 @@ async function handle(order: Order, deed: Order['deed'], context: RedoContext): 
   await ledger.begin(context.id, context.attempt);
   if (deed === 'kill') process.kill(process.pid, 'SIGKILL');
   if (deed === 'kill' || deed === 'sleep') await new Promise(() => {});
-  if (deed === 'work') await delay(order.ms ?? 0);
   if (deed === 'meet')
     await waitFor(async () => (await ledger.processes()) >= (order.processes ?? 1), { what: 'the others' });
+  if (deed === 'work' || deed === 'meet') await delay(order.ms ?? 0);
   if (deed === 'listen')
     await new Promise((_, reject) =>
       context.signal.addEventListener('abort', () => reject(context.signal.reason as Error)),

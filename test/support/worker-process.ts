@@ -9,7 +9,7 @@ export type Deed =
   | 'fail'
   /** Ends after `params.ms`. */
   | 'work'
-  /** Ends once `params.processes` processes have begun something. */
+  /** Ends once `params.processes` processes have begun something, and after `params.ms`. */
   | 'meet'
   /** Ends, failed, when its signal is aborted, and not before. */
   | 'listen'
