@@ -22,6 +22,8 @@ export const duplicateHandler = (redoTaskId: string, first: string, second: stri
   `redo: two handlers for task type '${redoTaskId}': ${first} and ${second}; allowed: one`;
 export const handlerOfManyInstances = (redoTaskId: string, place: string) =>
   `redo: handler ${place} of task type '${redoTaskId}' is in a request- or transient-scoped provider, of which there is no one instance to call; move it to a provider of default scope`;
+export const dataSourceTooLate = (given: unknown) =>
+  `redo: options.dataSource is ${shown(given)} in what a factory returned, which is too late; allowed: beside it, forRootAsync({ dataSource, useFactory })`;
 export const noScheduleModule = () =>
   'redo: @nestjs/schedule is not set up; add ScheduleModule.forRoot() to the imports of your root module (once)';
 export const moduleImportedTwice = () =>

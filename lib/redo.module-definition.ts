@@ -1,8 +1,9 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { RedoOptions } from './redo.options.js';
 
-/** What a factory of `RedoModule.forRootAsync` returns: the application's name beside the options. */
-export interface RedoModuleOptions extends RedoOptions {
+/** What a factory of `RedoModule.forRootAsync` returns: the application's name beside the options. The name of the data source stands
+ * beside the factory, since injection tokens are made of it. */
+export interface RedoModuleOptions extends Omit<RedoOptions, 'dataSource'> {
   applicationName: string;
 }
 

@@ -18,7 +18,7 @@ import { RedoConfigurationError } from './redo.errors.js';
 import { RedoEvents } from './redo.events.js';
 import { RedoLog } from './redo.log.js';
 import { RedoManager } from './redo.manager.js';
-import { moduleImportedTwice } from './redo.messages.js';
+import { dataSourceTooLate, moduleImportedTwice } from './redo.messages.js';
 import {
   REDO_MODULE_OPTIONS,
   type RedoModuleAsyncOptions,
@@ -48,8 +48,10 @@ import { databaseOf } from './store/database.factory.js';
     {
       provide: REDO_OPTIONS,
       inject: [REDO_MODULE_OPTIONS],
-      useFactory: ({ applicationName, ...options }: RedoModuleOptions) =>
-        resolveOptions(applicationName, options),
+      useFactory: ({ applicationName, ...options }: RedoModuleOptions) => {
+        if ('dataSource' in options) throw new RedoConfigurationError(dataSourceTooLate(options.dataSource));
+        return resolveOptions(applicationName, options);
+      },
     },
     {
       provide: REDO_DATABASE,
@@ -91,8 +93,11 @@ export class RedoModule
    */
   static override forRoot(applicationName: string, options?: RedoOptions): DynamicModule;
   /** The form of `forRootAsync`'s factories. */
-  static override forRoot(options: RedoModuleOptions): DynamicModule;
-  static override forRoot(first: string | RedoModuleOptions, options: RedoOptions = {}): DynamicModule {
+  static override forRoot(options: RedoModuleOptions & RedoModuleExtras): DynamicModule;
+  static override forRoot(
+    first: string | (RedoModuleOptions & RedoModuleExtras),
+    options: RedoOptions = {},
+  ): DynamicModule {
     const all = typeof first === 'object' ? first : { ...options, applicationName: first };
     const { applicationName, ...rest } = all;
     resolveOptions(applicationName, rest);

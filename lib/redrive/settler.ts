@@ -12,14 +12,13 @@ import { tellSettled, type Told } from './settlement.events.js';
 import { execute } from './task.executor.js';
 import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
 
-/** A row that was read so long ago is looked at again before its handler begins, ms. */
-const FRESH = 50;
-
 /** Settles what ended and begins what is held, in one flush. */
 @Injectable()
 export class Settler {
   /** Why the database refused the last flush: the next one goes without the handlers' words, which may be the cause. */
   private refused: string | undefined;
+  /** When the last flush was sent, monotonic clock. */
+  private lastSentAt = 0;
 
   constructor(
     @Inject(REDO_DATABASE) private readonly database: Database,
@@ -94,11 +93,13 @@ export class Settler {
   ): Promise<Flushed> {
     const { dialect } = this.database;
     const ids = leaving.map(({ task }) => task.id);
-    const readBefore = performance.now() - FRESH;
+    // What waited for more than the flush that followed its claim is looked at again before its handler begins.
+    const { lastSentAt } = this;
+    this.lastSentAt = performance.now();
     const content = {
       settlements: told.map(({ settlement }) => settlement),
       keepSucceeded: this.keepSucceeded,
-      doubtful: starts.filter(({ since }) => since < readBefore).map(({ task }) => task.id),
+      doubtful: starts.filter(({ since }) => since < lastSentAt).map(({ task }) => task.id),
       holding: (locked: ReadonlySet<number>, gone: ReadonlySet<number>) =>
         life.holding(
           new Set([...ids.filter((id) => !locked.has(id)), ...gone]),

@@ -25,6 +25,8 @@ export async function execute(
       controller.abort(failure.error);
       resolve({ kind: 'failed', failure });
     }, timeout);
+    // A handler that is given up at shutdown must not keep the process alive.
+    timer.unref();
   });
   try {
     return await Promise.race([call(type, task, controller.signal), late]);

@@ -28,10 +28,11 @@ export const mysqlDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
-  // a scanning DELETE waits for rows that other transactions have just inserted.
+  // a scanning DELETE waits for rows that other transactions have just inserted. (MariaDB passes over `/*!80000`: it has no OF,
+  // and MySQL can't lock a list.)
   lockTasks: (columns, ids, whenLocked) => sql`
     SELECT ${columns} FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id
-    FOR UPDATE ${whenLocked === 'skip' ? sql`SKIP LOCKED` : nothing}`,
+    FOR UPDATE /*!80000 OF task */ ${whenLocked === 'skip' ? sql`SKIP LOCKED` : nothing}`,
   deleteTasks: (ids) => sql`
     DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id`,
   insertFree: function* (columns, values, hashes) {

@@ -17,13 +17,17 @@ export function* deleteOld(
   status: 'DEAD' | 'SUCCEEDED',
   keptFor: number,
 ): Work<number> {
-  const types = yield* rows<{ redo_task_id: string }>(sql`
-    SELECT DISTINCT redo_task_id FROM tbl_redotask
-    WHERE application_name = ${applicationName} AND status = ${status}`);
-  for (const { redo_task_id } of types) {
+  const nextType = (after: string) =>
+    rows<{ redo_task_id: string }>(sql`
+      SELECT redo_task_id FROM tbl_redotask
+      WHERE application_name = ${applicationName} AND status = ${status} AND redo_task_id > ${after}
+      ORDER BY redo_task_id
+      LIMIT 1`);
+  // From type to type by the index: DISTINCT would read all of them each time.
+  for (let [type] = yield* nextType(''); type; [type] = yield* nextType(type.redo_task_id)) {
     const old = yield* rows<{ id: number | string }>(sql`
       SELECT id FROM tbl_redotask
-      WHERE application_name = ${applicationName} AND status = ${status} AND redo_task_id = ${redo_task_id}
+      WHERE application_name = ${applicationName} AND status = ${status} AND redo_task_id = ${type.redo_task_id}
         AND next_exec_time <= ${dialect.now} - ${keptFor}
       ORDER BY next_exec_time, id
       LIMIT ${CHUNK}`);
