@@ -75,9 +75,9 @@ export function decodeTask(row: TaskRow): DecodedTask {
   }
 }
 
-/** `try_forever` wins; NULL and 0 in `max_attempts`, as the Java component writes them, mean no limit, and so does -1. */
+/** `try_forever` wins; NULL and 0 in `max_attempts`, as the Java component writes them, mean no limit. */
 export const limitOf = (row: Pick<TaskRow, 'max_attempts' | 'try_forever'>): number | null =>
-  row.try_forever === '1' || !(Number(row.max_attempts) > 0) ? null : Number(row.max_attempts);
+  row.try_forever === '1' ? null : row.max_attempts || null;
 
 /** The seed's form: `{"params": …}`. NULL: added without parameters. */
 export function decodeParams(reqParam: string | null): unknown {

@@ -128,6 +128,7 @@ forEachDatabase((database) => {
         expect(await producer.redo.get(id)).toMatchObject({ status: 'SUCCEEDED', attempts: 1, errors: [] });
         expect(await runsOf(schema, id)).toMatchObject([{ attempt: 1, ended: 1 }]);
       }
+      await waitFor(() => toldBy(worker, 'dead').length > 0, { what: 'the news of it' });
       expect(toldBy(worker, 'dead')).toMatchObject([{ id: poison, reason: 'EXHAUSTED', attempts: 2 }]);
     });
   });
