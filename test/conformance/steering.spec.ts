@@ -15,6 +15,7 @@ import {
   startApp,
   type TestApp,
   type TestAppOptions,
+  passTime,
 } from '../support/redo-app.js';
 import { StatementLog } from '../support/statement-log.js';
 import { type TestDatabase } from '../support/test-database.js';
@@ -410,14 +411,20 @@ forEachDatabase((database) => {
       expect(await app.told('dead', id)).toMatchObject({ attempts: 2 });
     });
 
-    test('of an expired task ends it again: expiry wins', async () => {
+    test('of an expired task gives it the time again that it once had', async () => {
       await start({ handlers: { notify: definition } });
-      const { id } = await app.redo.addRedoTask('notify', 1, { expiresIn: 1 });
+      const { id } = await app.redo.addRedoTask('notify', 1, { expiresIn: HOUR });
+      await passTime(schema, HOUR);
       const other = await startOther({ handlers: { notify: () => {} } });
       await other.told('dead', id);
+      await app.redo.pause('notify');
       expect(await other.redo.retry(id)).toBe(1);
+      const task = (await app.redo.get(id))!;
+      expect(task).toMatchObject({ status: 'PENDING', attempts: 0, deadReason: null });
+      expect(task.expiredDate!.getTime() - task.nextExecTime!.getTime()).toBe(HOUR);
+      await app.redo.resume('notify');
       await other.redo.redrive();
-      expect(await app.redo.get(id)).toMatchObject({ status: 'DEAD', deadReason: 'EXPIRED', attempts: 0 });
+      await other.told('succeeded', id);
     });
 
     test('by filter retries those, and says how many', async () => {

@@ -21,6 +21,7 @@ import {
 } from 'nestjs-redo';
 import { optionsOf } from '../../migrations/database-url.js';
 import { openRunLedger } from '../support/run-ledger.js';
+import { sqliteDriver } from '../support/sqlite-driver.js';
 import { waitFor } from '../support/wait-for.js';
 import { type Order, SETTINGS_VARIABLE, type WorkerSettings } from '../support/worker-process.js';
 
@@ -76,8 +77,11 @@ class WorkerModule {
   }
 }
 
+const fromUrl = await optionsOf(settings.url);
 const dataSource = {
-  ...(await optionsOf(settings.url)),
+  ...fromUrl,
+  // Two builds of SQLite in one process would break each other's locks.
+  ...(fromUrl.type === 'better-sqlite3' ? { driver: sqliteDriver() } : {}),
   ...(poolSize === undefined ? {} : { poolSize }),
   retryAttempts: 600,
   retryDelay: 50,
