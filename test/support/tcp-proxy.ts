@@ -18,10 +18,17 @@ export interface TcpProxy {
   readonly url: string;
   /** Connections that are open now. */
   readonly connections: number;
+  /** The local ports of its connections to the server: how the server knows them. */
+  readonly upstreamPorts: number[];
   /** Resets all connections and refuses new ones. */
   cut(): void;
   /** The server still hears every word, but its answers are lost: a COMMIT may land and nobody knows. */
   loseAnswers(): void;
+  /**
+   * The same, from the moment on when a client says these words (`COMMIT`), after it was answered `spared` times. Resolves
+   * once the server has heard them.
+   */
+  loseAnswersTo(words: string, spared?: number): Promise<void>;
   /** Accepts connections again and passes everything on, on the same port. */
   heal(): Promise<void>;
   close(): Promise<void>;
@@ -31,13 +38,23 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const target = parseServerUrl(targetUrl);
   const address = { host: '127.0.0.1', port: await freePort() };
   const sockets = new Set<Socket>();
+  const upstreams = new Set<Socket>();
   let answersArrive = true;
+  let lose: { readonly words: string; readonly heard: () => void; spared: number } | undefined;
 
   const server = createServer((client) => {
     const upstream = createConnection({ host: target.host, port: target.port, noDelay: true });
     client.setNoDelay(true);
     join(client, upstream);
-    client.on('data', (words) => upstream.write(words));
+    upstreams.add(upstream);
+    upstream.on('close', () => upstreams.delete(upstream));
+    client.on('data', (words) => {
+      if (lose && words.includes(lose.words) && lose.spared-- === 0) {
+        answersArrive = false;
+        upstream.write(words, lose.heard);
+        lose = undefined;
+      } else upstream.write(words);
+    });
     upstream.on('data', (words) => answersArrive && client.write(words));
   });
 
@@ -70,12 +87,19 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     get connections() {
       return sockets.size;
     },
+    get upstreamPorts() {
+      return [...upstreams].flatMap(({ localPort }) => localPort ?? []);
+    },
     cut,
     loseAnswers() {
       answersArrive = false;
     },
+    loseAnswersTo(words, spared = 0) {
+      return new Promise((heard) => (lose = { words, heard, spared }));
+    },
     async heal() {
       answersArrive = true;
+      lose = undefined;
       if (!server.listening) await listen(server, address);
     },
     async close() {

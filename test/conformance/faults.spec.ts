@@ -1,0 +1,314 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import mysql from 'mysql2/promise';
+import { type RedoContext } from 'nestjs-redo';
+import { createDatabase, forEachDatabase, forEachServer } from '../support/databases.js';
+import { createRedoDatabase, gate, migrate, rowOf, startApp, type TestApp } from '../support/redo-app.js';
+import { createRunLedger, runsOf } from '../support/run-ledger.js';
+import { connectionOptions } from '../support/server-connection.js';
+import { type DatabaseServer, ServerUnavailable, startServer } from '../support/servers.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+import { ask, killWorkers, type Order, spawnWorker, startWorker, toldBy } from '../support/worker-process.js';
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+forEachDatabase((database) => {
+  test('dropped tables are told as trouble that names the migrations; when they are back, so is the work', async () => {
+    const schema = await createRedoDatabase(database);
+    const app = await startApp(schema, {
+      handlers: { job: () => {} },
+      options: { schedule: { interval: 20 } },
+    });
+    await app.redo.redrive();
+    const tables = [
+      'tbl_redotask',
+      'tbl_redo_worker',
+      'tbl_redo_pause',
+      'tbl_pessimistic_lock',
+      'migrations',
+    ];
+    for (const table of tables) await schema.query(`DROP TABLE ${table}`);
+    const trouble = await app.told('trouble');
+    expect(trouble.error.name).toBe('MissingTablesError');
+    expect(trouble.error.message).toContain('run the migrations');
+    expect(trouble.retryIn).toBeGreaterThan(0);
+    await migrate(schema);
+    await app.told('recovered');
+    const { id } = await app.redo.addRedoTask('job', {});
+    await app.told('succeeded', id);
+    await app.close();
+    await schema.drop();
+  });
+});
+
+forEachServer((database) => {
+  let schema: TestDatabase;
+  let proxy: TcpProxy;
+  const schemaName = () => new URL(schema.url).pathname.slice(1);
+  const clean = async () => {
+    for (const table of ['tbl_redotask', 'tbl_redo_worker', 'tbl_test_runs'])
+      await schema.query(`DELETE FROM ${table}`);
+  };
+
+  beforeAll(async () => {
+    schema = await createRedoDatabase(database);
+    await createRunLedger(schema);
+    proxy = await startTcpProxy(schema.url);
+  });
+  let stranger: mysql.Connection | undefined;
+  afterEach(async () => {
+    stranger?.destroy();
+    await killWorkers();
+    await clean();
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await schema.drop();
+  });
+
+  describe('connections that are killed while 200 tasks are in flight', () => {
+    test('cost nothing: each task runs once and is settled, and the process lives', async () => {
+      const producer = await startApp(schema, { handlers: { job: {} }, options: { worker: false } });
+      const worker = await startWorker(schema, { url: proxy.url, options: { concurrency: 20 } });
+      await producer.redo.addRedoTasks(
+        'job',
+        range(200).map((): Order => ({ deed: 'work', ms: 20 })),
+      );
+      // Only the engine's connections come through the proxy.
+      let cuts = 0;
+      for (; (await producer.redo.count()) > 0 && cuts < 500; cuts += 1) {
+        const before = proxy.connections;
+        await killConnections();
+        await waitFor(
+          async () => proxy.connections > 0 || before === 0 || (await producer.redo.count()) === 0,
+          { what: 'new connections' },
+        );
+      }
+      await waitFor(async () => (await producer.redo.count()) === 0, { what: 'all to be settled' });
+      expect(cuts).toBeGreaterThan(0);
+      const runs = await runsOf(schema);
+      expect(runs).toHaveLength(200);
+      expect(new Set(runs.map(({ task }) => task)).size).toBe(200);
+      expect(runs.every(({ attempt, ended }) => attempt === 1 && ended === 1)).toBe(true);
+      expect(toldBy(worker, 'leaseLost')).toEqual([]);
+      await ask(worker, 'close');
+      expect(await worker.exited).toEqual({ code: 0, signal: null });
+      await producer.close();
+    });
+
+    /** Whatever the server knows of the worker's connections: those in its schema that are neither ours nor the ledger's. */
+    async function killConnections(): Promise<void> {
+      const found = await schema.query<{ id: number; port: number }>(
+        `SELECT id, CAST(SUBSTRING_INDEX(host, ':', -1) AS UNSIGNED) AS port FROM information_schema.processlist
+         WHERE db = ? AND id <> CONNECTION_ID()`,
+        [schemaName()],
+      );
+      const ports = proxy.upstreamPorts;
+      for (const { id } of found.filter(({ port }) => ports.includes(Number(port))))
+        // It may have ended by itself.
+        await schema.query(`KILL CONNECTION ${id}`).catch(() => {});
+    }
+  });
+
+  describe('a COMMIT whose answer is lost', () => {
+    test('counts no attempt twice and loses none: each of 12 tasks fails its 4 attempts, one after another', async () => {
+      const attempts = new Map<number, number[]>();
+      const policy = { maxAttempts: 4, backoff: { type: 'fixed', delay: 0 } } as const;
+      const app = await startApp(schema, {
+        handlers: {
+          job: {
+            policy,
+            handle: (_: never, { id, attempt }: RedoContext) => {
+              attempts.set(id, [...(attempts.get(id) ?? []), attempt]);
+              throw new Error(`attempt ${attempt}`);
+            },
+          },
+        },
+        options: { concurrency: 4, batchSize: 4 },
+        dataSource: { ...proxy.address, poolSize: 3 },
+      });
+      await schema.query(
+        `INSERT INTO tbl_redotask (application_name, redo_task_id, max_attempts, req_param) VALUES
+         ${range(12)
+           .map(() => `('order-service', 'job', 4, '{"params":{}}')`)
+           .join(', ')}`,
+      );
+      const dead = async () => {
+        const [row] = await schema.query<{ count: number }>(
+          `SELECT COUNT(*) AS count FROM tbl_redotask WHERE status = 'DEAD'`,
+        );
+        return Number(row!.count);
+      };
+      void app.redo.redrive().catch(() => {});
+      let lost = 0;
+      let round = 1;
+      while ((await dead()) < 12) {
+        // Now a claim's, now a flush's, now none between two that are lost.
+        const heard = proxy.loseAnswersTo('COMMIT', round++ % 4).then(() => (lost += 1));
+        await waitFor(
+          async () => (await Promise.race([heard, Promise.resolve(0)])) > 0 || (await dead()) === 12,
+          {
+            what: 'a COMMIT',
+          },
+        );
+        proxy.cut();
+        await proxy.heal();
+      }
+      expect(lost).toBeGreaterThan(3);
+      const tasks = await waitFor(
+        async () => {
+          const all = await app.redo.list({ status: 'DEAD' });
+          return all.length === 12 ? all : undefined;
+        },
+        { what: 'the end' },
+      );
+      for (const task of tasks) {
+        expect(task).toMatchObject({ attempts: 4, deadReason: 'EXHAUSTED' });
+        expect(task.errors.map(({ message }) => message)).toEqual(
+          range(4).map((each) => `attempt ${each + 1}`),
+        );
+        expect(attempts.get(task.id)).toEqual([1, 2, 3, 4]);
+      }
+      expect(app.all('leaseLost')).toEqual([]);
+      await app.close();
+    });
+  });
+
+  describe('a deadlock with a stranger’s transaction', () => {
+    test('is tried again: the attempt is settled once', async () => {
+      const { passed, open } = gate();
+      let calls = 0;
+      const app: TestApp = await startApp(schema, {
+        handlers: {
+          job: async () => {
+            calls += 1;
+            await passed;
+          },
+        },
+      });
+      const { id } = await app.redo.addRedoTask('job', {});
+      await app.told('started', id);
+      stranger = await mysql.createConnection({
+        ...connectionOptions(schema.url),
+        database: schemaName(),
+      });
+      await stranger.beginTransaction();
+      // It has written more, so the server gives it the way.
+      await stranger.query(
+        `INSERT INTO tbl_test_runs (task, attempt, pid) VALUES ${range(2_000)
+          .map(() => '(0, 0, 0)')
+          .join(', ')}`,
+      );
+      await stranger.query('SELECT id FROM tbl_redo_worker FOR UPDATE');
+      open();
+      await waitFor(async () => (await waiting()) > 0, { what: 'the engine to wait for the stranger' });
+      // Whatever it waits in, a claim or a flush: it has one of these, and is in the way of the other.
+      await stranger.query('UPDATE tbl_pessimistic_lock SET description = description');
+      const [updated] = await stranger.query('UPDATE tbl_redotask SET exec_times = exec_times WHERE id = ?', [
+        id,
+      ]);
+      // The engine's transaction was the one to be rolled back: what it had deleted is there again.
+      expect((updated as mysql.ResultSetHeader).affectedRows).toBe(1);
+      expect(app.all('succeeded')).toEqual([]);
+      await stranger.rollback();
+      await app.told('succeeded', id);
+      expect(calls).toBe(1);
+      expect(await rowOf(schema, id)).toBeUndefined();
+      await app.close();
+    });
+
+    test('cannot come of a task’s row that a stranger holds: the others are settled meanwhile, that one afterwards', async () => {
+      const app = await startApp(schema, {
+        handlers: {
+          job: () => {},
+          failing: { policy: { maxAttempts: 1 }, handle: () => Promise.reject(new Error('no')) },
+        },
+      });
+      const [held, ...rest] = await app.redo.addRedoTasks('job', range(5), { delay: 200 });
+      stranger = await mysql.createConnection({ ...connectionOptions(schema.url), database: schemaName() });
+      await stranger.beginTransaction();
+      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [held!.id]);
+      for (const { id } of rest) await app.told('succeeded', id);
+      const failing = await app.redo.addRedoTask('failing', {});
+      await app.told('dead', failing.id);
+      expect(await rowOf(schema, held!.id)).toMatchObject({ status: 'PENDING' });
+      await stranger.rollback();
+      await app.told('succeeded', held!.id);
+      expect(app.all('started').filter(({ id }) => id === held!.id)).toHaveLength(1);
+      await app.close();
+    });
+
+    async function waiting(): Promise<number> {
+      const [row] = await schema.query<{ count: number }>(
+        `SELECT COUNT(*) AS count FROM information_schema.processlist
+         WHERE db = ? AND command = 'Query' AND info LIKE 'UPDATE tbl_redo_worker%'`,
+        [schemaName()],
+      );
+      return Number(row!.count);
+    }
+  });
+
+  describe('a database that is away', () => {
+    test('when the process starts is waited for', async () => {
+      const late = await startTcpProxy(schema.url);
+      late.cut();
+      const worker = await spawnWorker(schema, { url: late.url, ledgerUrl: schema.url });
+      await waitFor(() => worker.lines.concat(worker.errors).some((line) => /Unable to connect/.test(line)), {
+        what: 'its first failure',
+      });
+      await late.heal();
+      await worker.waitForLine('workerStarted');
+      const { id } = await ask(worker, 'add {"type":"job","params":{}}');
+      await waitFor(async () => (await runsOf(schema, id as number)).length === 1, { what: 'a task' });
+      await ask(worker, 'close');
+      expect(await worker.exited).toEqual({ code: 0, signal: null });
+      await late.close();
+    });
+
+    test('in the midst of the work is waited for without a restart; each task runs once', async () => {
+      let server: DatabaseServer;
+      try {
+        server = await startServer(database.kind as 'mariadb' | 'mysql');
+      } catch (error) {
+        if (error instanceof ServerUnavailable) return;
+        throw error;
+      }
+      const own = await createDatabase(database.kind, server.url);
+      await migrate(own);
+      // The ledger stays on the shared server, which is not killed.
+      const worker = await startWorker(own, { ledgerUrl: schema.url, options: { concurrency: 10 } });
+      const ids: number[] = [];
+      for (const round of range(4)) {
+        const adding = await Promise.all(
+          range(50).map(() =>
+            ask(worker, `add ${JSON.stringify({ type: 'job', params: { deed: 'work', ms: 40 } })}`),
+          ),
+        );
+        ids.push(...adding.map(({ id }) => id as number));
+        const begun = () => runsOf(schema).then((runs) => runs.length);
+        await waitFor(async () => (await begun()) > round * 50 + 5, { what: 'work', interval: 1 });
+        if (round % 2 === 1) continue;
+        await server.kill();
+        await waitFor(() => toldBy(worker, 'trouble').length > 0, { what: 'trouble' });
+        await server.restart();
+      }
+      await waitFor(async () => (await tasksLeft(own)) === 0, { what: 'all to be settled', timeout: 40_000 });
+      const runs = await runsOf(schema);
+      expect(runs.map(({ task }) => task).sort((one, other) => one - other)).toEqual(
+        ids.sort((one, other) => one - other),
+      );
+      expect(runs.every(({ attempt, ended }) => attempt === 1 && ended === 1)).toBe(true);
+      expect(toldBy(worker, 'recovered').length).toBeGreaterThan(0);
+      await ask(worker, 'close');
+      expect(await worker.exited).toEqual({ code: 0, signal: null });
+      await own.drop();
+      await server.stop();
+    }, 120_000);
+
+    async function tasksLeft(own: TestDatabase): Promise<number> {
+      const [row] = await own.query<{ count: number }>('SELECT COUNT(*) AS count FROM tbl_redotask');
+      return Number(row!.count);
+    }
+  });
+});
