@@ -22,6 +22,9 @@ export class Backlog {
   /** How many of each type the other workers have. */
   heldElsewhere: ReadonlyMap<string, number> = new Map();
 
+  /** Counts the calls of `expectAll`: what was asked before the last one must not undo it. */
+  epoch = 0;
+
   private paused: ReadonlySet<string> = new Set();
   private readonly due = new DueTypes(HORIZON);
   private readonly pace = new Pace(LONGEST_HOLD / 2);
@@ -42,6 +45,7 @@ export class Backlog {
   /** Everything may be due, also what was paused when it was last looked at. */
   expectAll(): void {
     this.paused = new Set();
+    this.epoch += 1;
     for (const { redoTaskId } of this.registry.handledTypes()) this.due.mark(redoTaskId);
   }
 
@@ -60,10 +64,12 @@ export class Backlog {
     return this.due.next();
   }
 
-  remember(sight: FreeSight): void {
+  /** @param epoch when it was asked for */
+  remember(sight: FreeSight, epoch: number): void {
+    this.heldElsewhere = sight.heldElsewhere;
+    if (epoch !== this.epoch) return;
     for (const type of this.paused) if (!sight.paused.has(type)) this.due.mark(type);
     this.paused = sight.paused;
-    this.heldElsewhere = sight.heldElsewhere;
   }
 
   began(count: number): void {

@@ -44,13 +44,14 @@ export class Claimer {
   async look(life: WorkerLife): Promise<void> {
     const { dialect } = this.database;
     const { identity } = life;
+    const { epoch } = this.backlog;
     const sight = await this.database.read(
       () =>
         lookPastHeld(dialect, identity, life.holding(), this.backlog.lookout(), this.backlog.heldElsewhere),
       life.patience,
     );
     this.clock.set(sight.now);
-    this.backlog.remember(sight);
+    this.backlog.remember(sight, epoch);
     for (const type of sight.due.keys()) this.backlog.expect(type);
     this.backlog.reapWanted = sight.workers.some(({ id, leaseLeft }) => leaseLeft < 0 && id !== identity.id);
   }
@@ -60,10 +61,11 @@ export class Claimer {
     const appetite = this.backlog.appetite(life);
     if (!appetite) return;
     const sentAt = performance.now();
+    const { epoch } = this.backlog;
     const claimed = await this.ask(life, appetite);
     if (claimed.kind === 'locked') return this.comeBackSoon(life);
     this.lockedInARow = 0;
-    this.learn(claimed);
+    this.learn(claimed, epoch);
     this.tell(claimed);
     if (life.over) return;
     life.lease.renewed(sentAt);
@@ -91,9 +93,9 @@ export class Claimer {
     }
   }
 
-  private learn(claimed: Extract<Claim, { kind: 'claimed' }>): void {
+  private learn(claimed: Extract<Claim, { kind: 'claimed' }>, epoch: number): void {
     this.clock.set(claimed.sight.now);
-    this.backlog.remember(claimed.sight);
+    this.backlog.remember(claimed.sight, epoch);
     this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }

@@ -319,7 +319,7 @@ forEachDatabase((database) => {
         const list = [...range(20).map(() => 'x'.repeat(200_000)), 'poison'];
         // Not `toThrow`: better-sqlite3's errors are of another realm than jest's.
         await expect(app.redo.addRedoTasks('notify', list)).rejects.toMatchObject({
-          message: expect.stringContaining('poisonous') as string,
+          message: expect.stringContaining('poisonous'),
         });
         expect(await app.redo.count()).toBe(0);
       } finally {
