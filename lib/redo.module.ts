@@ -98,7 +98,7 @@ export class RedoModule
     first: string | (RedoModuleOptions & RedoModuleExtras),
     options: RedoOptions = {},
   ): DynamicModule {
-    const all = typeof first === 'object' ? first : { ...options, applicationName: first };
+    const all = typeof first === 'object' && first !== null ? first : { ...options, applicationName: first };
     const { applicationName, ...rest } = all;
     resolveOptions(applicationName, rest);
     return withDataSource(super.forRoot(all), rest);

@@ -130,7 +130,8 @@ function checkSchedule(schedule: RedoSchedule): void {
     throw fail(messages.badValue('options.schedule', schedule, "{ interval: ms } or { cron: 'expression' }"));
   if (given.cron === undefined) return;
   try {
-    new CronTime(given.cron);
+    // A day that never comes parses, and is found out only by looking for it.
+    new CronTime(given.cron).sendAt();
   } catch (error) {
     throw fail(messages.badCron(given.cron, (error as Error).message));
   }

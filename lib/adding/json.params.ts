@@ -14,8 +14,9 @@ export function encodeCheckedParams(params: unknown, limit: number): string {
     check(params, 'params', new Set());
     json = JSON.stringify(params);
   } catch (error) {
+    if (error instanceof InvalidRedoTaskError) throw error;
     if (error instanceof RangeError) throw refused('params', 'is nested too deeply for JSON');
-    throw error;
+    throw refused('params', `can't be read: ${String((error as Error | null)?.message)}`);
   }
   const bytes = Buffer.byteLength(json);
   if (bytes > limit) throw new InvalidRedoTaskError(tooLarge(bytes, limit));
