@@ -1,0 +1,243 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { share } from '../../lib/store/claim.js';
+import type { DueTask } from '../../lib/store/ledger.js';
+import { byId, inChunks, joined, list, sql } from '../../lib/store/sql.js';
+import { decodeErrors, decodeTask, limitOf, type TaskRow, withError } from '../../lib/store/task.row.js';
+
+describe('sql', () => {
+  test('what stands in ${} becomes a parameter', () => {
+    expect(sql`SELECT * FROM t WHERE a = ${1} AND b = ${'x'} AND c IS ${null}`).toMatchObject({
+      text: 'SELECT * FROM t WHERE a = ? AND b = ? AND c IS ?',
+      values: [1, 'x', null],
+    });
+  });
+
+  test('a statement is spliced in, with its parameters in order', () => {
+    const inner = sql`b = ${2}`;
+    expect(sql`a = ${1} AND ${inner} AND c IN (${list([3, 4])})`).toMatchObject({
+      text: 'a = ? AND b = ? AND c IN (?, ?)',
+      values: [1, 2, 3, 4],
+    });
+    expect(joined([sql`a = ${1}`, sql`b = ${2}`], ' OR ')).toMatchObject({
+      text: 'a = ? OR b = ?',
+      values: [1, 2],
+    });
+    const items = [
+      { id: 7, to: 'x' },
+      { id: 8, to: 'y' },
+    ];
+    expect(byId(items, ({ to }) => to)).toMatchObject({
+      text: 'CASE id WHEN ? THEN ? WHEN ? THEN ? END',
+      values: [7, 'x', 8, 'y'],
+    });
+  });
+
+  test('no value reaches the text, not even one that looks like a statement', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.integer(), (text, number) => {
+        const statement = sql`x = ${text}, y = ${number}, z IN (${list([text])})`;
+        expect(statement.text).toBe('x = ?, y = ?, z IN (?)');
+        expect(statement.values).toEqual([text, number, text]);
+      }),
+    );
+    const forged = { text: 'DROP TABLE t', values: [] };
+    expect(sql`x = ${forged as never}`.text).toBe('x = ?');
+  });
+
+  test('an empty list is an error here, not in the database', () => {
+    expect(() => list([])).toThrow(RangeError);
+  });
+
+  test('inChunks cuts, in order, none empty', () => {
+    expect([...inChunks([1, 2, 3, 4, 5], 2)]).toEqual([[1, 2], [3, 4], [5]]);
+    expect([...inChunks([1, 2], 2)]).toEqual([[1, 2]]);
+    expect([...inChunks([], 2)]).toEqual([]);
+  });
+});
+
+describe('share', () => {
+  const tasks = (...ids: number[]): DueTask[] => ids.map((id) => ({ id, expired: false }));
+  const deal = (
+    due: Record<string, number[]>,
+    total: number,
+    perType: Record<string, number> = {},
+    lastServed?: string,
+  ) => {
+    const names = Object.keys(due);
+    const { dealt, more } = share(new Map(names.map((name) => [name, tasks(...due[name]!)])), {
+      total,
+      perType: new Map(names.map((name) => [name, perType[name] ?? total])),
+      lastServed,
+    });
+    return { dealt: dealt.map(({ redoTaskId, id }) => `${redoTaskId}${id}`), more: [...more].sort() };
+  };
+
+  test('deals one each in turn, the longest due first, so that none starves another', () => {
+    expect(deal({ a: [1, 2, 3, 4, 5, 6], b: [7], c: [8, 9] }, 6)).toEqual({
+      dealt: ['a1', 'b7', 'c8', 'a2', 'c9', 'a3'],
+      more: ['a'],
+    });
+  });
+
+  test('deals everything where there is room, and then knows of no more', () => {
+    expect(deal({ a: [1, 2], b: [3] }, 10)).toEqual({ dealt: ['a1', 'b3', 'a2'], more: [] });
+  });
+
+  test('deals no type more than it has room for', () => {
+    const { dealt, more } = deal({ a: [1, 2, 3], b: [4, 5, 6] }, 10, { a: 1 });
+    expect(dealt).toEqual(['a1', 'b4', 'b5', 'b6']);
+    expect(more).toEqual(['a']);
+  });
+
+  test('goes on after the type that was served last', () => {
+    expect(deal({ a: [1], b: [2], c: [3] }, 1, {}, 'a').dealt).toEqual(['b2']);
+    expect(deal({ a: [1], b: [2], c: [3] }, 2, {}, 'b').dealt).toEqual(['c3', 'a1']);
+    expect(deal({ a: [1], b: [2], c: [3] }, 1, {}, 'c').dealt).toEqual(['a1']);
+  });
+
+  test('without room deals nothing', () => {
+    expect(deal({ a: [1] }, 0)).toEqual({ dealt: [], more: ['a'] });
+  });
+
+  test('one place at a time serves every type within as many turns as there are types', () => {
+    const due = { a: [1, 2, 3, 4], b: [5, 6], c: [7], d: [8, 9] };
+    const served = new Set<string>();
+    let lastServed: string | undefined;
+    for (let turn = 0; turn < 4; turn += 1) {
+      const [one] = deal(due, 1, {}, lastServed).dealt;
+      lastServed = one![0]!;
+      served.add(lastServed);
+    }
+    expect([...served].sort()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('whatever is due: as many as there is room for, none twice, fair to within one', () => {
+    const sizes = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'e'), fc.integer({ min: 1, max: 20 }));
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 0, max: 60 }), (given, total) => {
+        const due = new Map(
+          Object.entries(given).map(([type, size], at) => [
+            type,
+            tasks(...Array.from({ length: size }, (_, index) => 100 * at + index)),
+          ]),
+        );
+        const perType = new Map([...due.keys()].map((type) => [type, total]));
+        const { dealt, more } = share(due, { total, perType, lastServed: undefined });
+        const all = [...due.values()].reduce((sum, { length }) => sum + length, 0);
+        expect(dealt).toHaveLength(Math.min(total, all));
+        expect(new Set(dealt.map(({ id }) => id)).size).toBe(dealt.length);
+        const count = (type: string) => dealt.filter(({ redoTaskId }) => redoTaskId === type).length;
+        const most = Math.max(0, ...[...due.keys()].map(count));
+        for (const [type, { length }] of due) {
+          // Who got less than another by more than one turn has nothing left.
+          if (count(type) < length) {
+            expect(count(type)).toBeGreaterThanOrEqual(most - 1);
+            expect(more.has(type)).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe('a row of tbl_redotask', () => {
+  const row = (part: Partial<Record<keyof TaskRow, unknown>> = {}): TaskRow =>
+    ({
+      id: '7',
+      redo_task_id: 'notify',
+      status: 'PENDING',
+      max_attempts: 3,
+      exec_times: 1,
+      try_forever: '0',
+      req_param: '{"params":{"a":1}}',
+      next_exec_time: '1795434400123',
+      expire_time: null,
+      add_time: '1795434400000',
+      dead_reason: null,
+      dead_detail: null,
+      dedupe_key: null,
+      errors: null,
+      ...part,
+    }) as TaskRow;
+
+  test('is a task to run, whichever way the driver gives its numbers', () => {
+    const expected = {
+      kind: 'runnable',
+      task: {
+        id: 7,
+        redoTaskId: 'notify',
+        params: { a: 1 },
+        execTimes: 1,
+        maxAttempts: 3,
+        addTime: 1_795_434_400_000,
+        expireTime: 1_795_434_400_999,
+        errors: [],
+      },
+    };
+    expect(decodeTask(row({ expire_time: '1795434400999' }))).toEqual(expected);
+    const asNumbers = { id: 7, add_time: 1_795_434_400_000, expire_time: 1_795_434_400_999 };
+    expect(decodeTask(row(asNumbers))).toEqual(expected);
+  });
+
+  test('keeps what JSON holds, also under a key that is special to JavaScript', () => {
+    const decoded = decodeTask(row({ req_param: '{"params":{"__proto__":{"admin":true},"constructor":1}}' }));
+    const params = decoded.task.params as object;
+    expect(Object.keys(params)).toEqual(['__proto__', 'constructor']);
+    expect((params as { admin?: boolean }).admin).toBeUndefined();
+    expect(decodeTask(row({ req_param: '{"__proto__":{"params":1}}' })).kind).toBe('undecodable');
+  });
+
+  test('whatever is in it: a task to run or one that can’t be decoded, never an error', () => {
+    const text = fc.option(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.json().map((json) => `{"params":${json}}`),
+        fc.jsonValue().map((value) => JSON.stringify({ params: value }).slice(0, -1)),
+      ),
+      { nil: null },
+    );
+    const big = fc.bigInt({ min: 0n, max: 2n ** 63n }).map(String);
+    const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), big);
+    const odd = fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom('0', '1'));
+    const rows = fc.record({
+      id: number,
+      req_param: text,
+      errors: text,
+      max_attempts: fc.option(fc.integer(), { nil: null }),
+      exec_times: fc.integer(),
+      try_forever: fc.option(odd, { nil: null }),
+      expire_time: fc.option(number, { nil: null }),
+      add_time: number,
+    });
+    fc.assert(
+      fc.property(rows, (given) => {
+        const decoded = decodeTask(row(given));
+        expect(['runnable', 'undecodable']).toContain(decoded.kind);
+        if (decoded.kind === 'undecodable') expect(decoded.reason).not.toBe('');
+        expect(Array.isArray(decoded.task.errors)).toBe(true);
+        const { maxAttempts } = decoded.task;
+        expect(maxAttempts).not.toBe(0);
+        if (given.try_forever === '1') expect(maxAttempts).toBeNull();
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('limitOf: try_forever wins; no limit where max_attempts is none', () => {
+    const limit = (max_attempts: number | null, try_forever: string | null = null) =>
+      limitOf({ max_attempts, try_forever });
+    expect([limit(3), limit(3, '0'), limit(3, 'x')]).toEqual([3, 3, 3]);
+    expect([limit(3, '1'), limit(null), limit(0)]).toEqual([null, null, null]);
+  });
+
+  test('its errors: those that are some, and the last 10', () => {
+    const error = { attempt: 1, message: 'x', stack: null, time: 5, host: 'h' };
+    expect(decodeErrors(JSON.stringify([error, 7, null, { message: 5 }]))).toEqual([error]);
+    for (const spoilt of [null, '', '{', '{}', 'null', '"x"']) expect(decodeErrors(spoilt)).toEqual([]);
+    const many = Array.from({ length: 15 }, (_, index) => ({ ...error, attempt: index }));
+    const kept = JSON.parse(withError(many, { ...error, attempt: 99 })) as { attempt: number }[];
+    expect(kept.map(({ attempt }) => attempt)).toEqual([6, 7, 8, 9, 10, 11, 12, 13, 14, 99]);
+  });
+});
