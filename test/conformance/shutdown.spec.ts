@@ -44,9 +44,11 @@ forEachDatabase((database) => {
     test('waits for its running handlers, settles them and lets TypeORM close only then', async () => {
       const { passed, open } = gate();
       let connected: boolean | undefined;
+      let signal: AbortSignal | undefined;
       await start({
         handlers: {
-          job: async () => {
+          job: async (_: never, task: RedoContext) => {
+            signal = task.signal;
             await passed;
             await app.dataSource.query('SELECT 1');
             connected = app.dataSource.isInitialized;
@@ -56,6 +58,9 @@ forEachDatabase((database) => {
       const { id } = await app.redo.addRedoTask('job', {});
       await app.told('started', id);
       const closed = app.close();
+      // Time enough for one that does not wait.
+      for (let look = 0; look < 20; look += 1) expect(await other.redo.count()).toBe(1);
+      expect(signal?.aborted).toBe(false);
       open();
       await closed;
       expect(connected).toBe(true);
