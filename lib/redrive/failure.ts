@@ -7,14 +7,23 @@ const MOST_CHARACTERS = 2_000;
 
 /** Puts what a handler threw into words. Anything can be thrown, and looking at it may throw again. */
 export function failureOf(thrown: unknown): Failure {
+  const error = readable(() => asError(thrown), new Error(unspeakable));
+  const message = readable(() => wordsOf(error), unspeakable);
+  const stack = readable(() => stackOf(error), null);
+  return { error, message: cut(message), stack: stack && cut(stack) };
+}
+
+function readable<T>(read: () => T, otherwise: T): T {
   try {
-    const error = asError(thrown);
-    const { stack } = error as { stack?: unknown };
-    const head = typeof stack === 'string' ? stack.split('\n').slice(0, STACK_LINES).join('\n') : null;
-    return { error, message: cut(wordsOf(error)), stack: head && cut(head) };
+    return read();
   } catch {
-    return withoutStack(unspeakable);
+    return otherwise;
   }
+}
+
+function stackOf(error: Error): string | null {
+  const { stack } = error as { stack?: unknown };
+  return typeof stack === 'string' ? stack.split('\n').slice(0, STACK_LINES).join('\n') : null;
 }
 
 /** A failure that was returned: its stack would show this library. */

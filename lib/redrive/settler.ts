@@ -78,6 +78,9 @@ export class Settler {
       if (locked.has(task.id)) life.passOver(task.id);
       else life.forget(task.id);
     for (const id of gone) life.forget(id);
+    // Settled by nobody: a person has ended or revived it meanwhile.
+    for (const { task } of told)
+      if (!written.has(task.id) && !locked.has(task.id)) this.backlog.expect(task.redoTaskId);
     this.begin(
       life,
       starts.filter(({ task }) => !gone.has(task.id)),

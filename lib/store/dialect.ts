@@ -24,10 +24,10 @@ export interface Dialect {
   /** The ids of a multi-row INSERT, in the order of its rows. */
   insertedIds(answer: Answer, count: number): Work<number[]>;
   /**
-   * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. `skip`: those
-   * that somebody has locked are passed over, so that nothing is ever waited for.
+   * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. It reads them
+   * as they are now, whatever the snapshot of the transaction.
    */
-  lockTasks(columns: Statement, ids: readonly number[], whenLocked: 'skip' | 'wait'): Statement;
+  lockTasks(columns: Statement, ids: readonly number[], how: TaskLock): Statement;
   /** Deletes task rows by their ids, each looked up by itself. */
   deleteTasks(ids: readonly number[]): Statement;
   /** Inserts rows whose `dedupe_hash` is free and passes over the others: hash → id of each row that it created. */
@@ -41,6 +41,12 @@ export interface Dialect {
   /** The server read the statement and refused it: it surely did not happen. Not so when the connection was lost. */
   isRefused(error: unknown): boolean;
 }
+
+/**
+ * `wait` for whoever has a row; `skip`, so that nothing is ever waited for; or `share`: wait, and only keep others from
+ * changing it.
+ */
+export type TaskLock = 'wait' | 'skip' | 'share';
 
 /** TypeORM wraps what the driver threw. */
 export function driverError(error: unknown): { code?: string; errno?: number; message?: string } {

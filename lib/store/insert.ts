@@ -60,25 +60,32 @@ function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
   return ids.map((id) => ({ id, created: true }));
 }
 
-/** Insert what is free, read what is not; what vanished in between (its task succeeded) is free now: again. */
+/**
+ * Looks for live tasks with these keys and inserts the rest. Looking comes first: an INSERT that meets a key locks the gap
+ * before it, and with it everybody's inserts, until the caller's transaction ends. What is found is kept from ending as long.
+ */
 function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
   const byHash = new Map<string, NewTask>();
   for (const task of tasks) {
     const hash = hashOf(task);
     if (!byHash.has(hash)) byHash.set(hash, task);
   }
-  const created = new Map<string, number>();
   const present = new Map<string, number>();
+  const created = new Map<string, number>();
   // In the order of their hashes: two calls that share keys meet them in the same order and can't deadlock.
-  for (let missing = [...byHash.keys()].sort(); missing.length > 0;) {
+  let missing = [...byHash.keys()].sort();
+  for (const [hash, id] of yield* findLive(dialect, missing)) present.set(hash, id);
+  missing = missing.filter((hash) => !present.has(hash));
+  while (missing.length > 0) {
     const wanted = missing.flatMap((hash) => byHash.get(hash) ?? []);
     for (const [hash, id] of yield* dialect.insertFree(COLUMNS, values(dialect, wanted), missing))
       created.set(hash, id);
     missing = missing.filter((hash) => !created.has(hash));
     if (missing.length === 0) break;
-    const found = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
-      SELECT id, dedupe_hash FROM tbl_redotask WHERE dedupe_hash IN (${list(missing)}) ${dialect.forShare}`);
-    for (const row of found) present.set(row.dedupe_hash, Number(row.id));
+    // Somebody added them at the same moment. One that has ended again by now is inserted after all.
+    const found = yield* rows<KeyedRow>(sql`
+      SELECT id, dedupe_hash, status FROM tbl_redotask WHERE dedupe_hash IN (${list(missing)}) ${dialect.forShare}`);
+    for (const row of found) if (row.dedupe_hash) present.set(row.dedupe_hash, Number(row.id));
     missing = missing.filter((hash) => !present.has(hash));
   }
   return tasks.map((task) => {
@@ -87,6 +94,24 @@ function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
     if (id === undefined) return { id: present.get(hash) ?? NaN, created: false };
     return { id, created: byHash.get(hash) === task };
   });
+}
+
+interface KeyedRow {
+  readonly id: number | string;
+  readonly dedupe_hash: string | null;
+}
+
+/** Found without a lock, then locked by id and read again: the snapshot of the caller's transaction may be old. */
+function* findLive(dialect: Dialect, hashes: readonly string[]): Work<Map<string, number>> {
+  const seen = yield* rows<KeyedRow>(sql`
+    SELECT id, dedupe_hash FROM tbl_redotask WHERE dedupe_hash IN (${list(hashes)})`);
+  if (seen.length === 0) return new Map();
+  const ids = seen.map(({ id }) => Number(id)).sort((one, other) => one - other);
+  const locked = yield* rows<KeyedRow>(dialect.lockTasks(sql`id, dedupe_hash, status`, ids, 'share'));
+  const live = locked.flatMap(({ id, dedupe_hash }) =>
+    dedupe_hash && hashes.includes(dedupe_hash) ? [[dedupe_hash, Number(id)] as const] : [],
+  );
+  return new Map(live);
 }
 
 const hashOf = (task: NewTask): string =>

@@ -1,5 +1,5 @@
-import { type Dialect, driverError } from './dialect.js';
-import { list, nothing, sql, type Statement } from './sql.js';
+import { type Dialect, driverError, type TaskLock } from './dialect.js';
+import { list, sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
@@ -28,11 +28,10 @@ export const mysqlDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
-  // a scanning DELETE waits for rows that other transactions have just inserted. (MariaDB passes over `/*!80000`: it has no OF,
-  // and MySQL can't lock a list.)
-  lockTasks: (columns, ids, whenLocked) => sql`
+  // a scanning DELETE waits for rows that other transactions have just inserted.
+  lockTasks: (columns, ids, how) => sql`
     SELECT ${columns} FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id
-    FOR UPDATE /*!80000 OF task */ ${whenLocked === 'skip' ? sql`SKIP LOCKED` : nothing}`,
+    ${TASK_LOCKS[how]}`,
   deleteTasks: (ids) => sql`
     DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id`,
   insertFree: function* (columns, values, hashes) {
@@ -52,6 +51,13 @@ export const mysqlDialect: Dialect = {
   isDuplicate: (error) => driverError(error).errno === DUPLICATE,
   isRolledBack: (error) => ROLLED_BACK.has(driverError(error).errno ?? 0),
   isRefused: (error) => typeof (driverError(error) as { sqlState?: string }).sqlState === 'string',
+};
+
+/** MySQL can't lock a list and must be told what to lock; MariaDB, which passes over `/*!80000`, has no OF. */
+const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
+  wait: sql`FOR UPDATE /*!80000 OF task */`,
+  skip: sql`FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
+  share: sql`/*!80000 FOR SHARE OF task */ /*M! LOCK IN SHARE MODE */`,
 };
 
 const idTable = (ids: readonly number[]): Statement =>

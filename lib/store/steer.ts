@@ -29,8 +29,8 @@ const LIVE: readonly TaskStatus[] = ['PENDING', 'PARKED'];
 const REVIVABLE: readonly TaskStatus[] = [...LIVE, 'DEAD'];
 
 /**
- * Dead and parked tasks as if just added, their errors kept; waiting ones are due now. A task that has expired is given the
- * time that it once had.
+ * Dead and parked tasks as if just added, their errors kept; waiting ones are due now. Where the expiry has passed, the task
+ * is given the time again that it once had, and counts as added now.
  */
 export function* retryChunk(
   dialect: Dialect,
@@ -47,14 +47,17 @@ export function* retryChunk(
       revivable.push(Number(id));
     else taken.push({ id: Number(id), dedupeKey: dedupe_key });
   }
-  if (revivable.length > 0)
+  if (revivable.length > 0) {
+    yield sql`
+      UPDATE tbl_redotask
+      SET expire_time = CASE WHEN add_time > 0 THEN ${dialect.now} + expire_time - add_time END, add_time = ${dialect.now}
+      WHERE id IN (${list(revivable)}) AND status <> 'PENDING' AND expire_time <= ${dialect.now}`;
     yield sql`
       UPDATE tbl_redotask
       SET exec_times = CASE WHEN status = 'PENDING' THEN exec_times ELSE 0 END,
-          expire_time = CASE WHEN expire_time > ${dialect.now} THEN expire_time
-                             WHEN add_time > 0 THEN ${dialect.now} + expire_time - add_time END,
           next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL, status = 'PENDING'
       WHERE id IN (${list(revivable)})`;
+  }
   return { changed: revivable.length, next, taken };
 }
 
