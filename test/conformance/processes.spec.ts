@@ -73,12 +73,11 @@ forEachDatabase((database) => {
         options: { lease: 1_000, concurrency: 3 },
       });
       const ids = await add(...Array.from({ length: 8 }, () => ({})));
+      // What is held goes back after a second, so this must be quick.
       await waitFor(
         async () => {
           const [worker] = await producer.redo.workers();
-          return (
-            (await runsOf(schema)).length === 3 && worker?.running.length === 3 && worker.held.length > 0
-          );
+          return worker?.running.length === 3 && worker.held.length > 0;
         },
         { what: 'three running and some held', interval: 1 },
       );
@@ -96,10 +95,10 @@ forEachDatabase((database) => {
         const task = await producer.redo.get(id);
         const runs = await runsOf(schema, id);
         if (running.includes(id)) {
-          expect(runs).toMatchObject([
-            { attempt: 1, pid: killed.pid, ended: 0 },
-            { attempt: 2, pid: heir.pid, ended: 1 },
-          ]);
+          expect(runs.at(-1)).toMatchObject({ attempt: 2, pid: heir.pid, ended: 1 });
+          // Killed before or after it could write this down.
+          for (const run of runs.slice(0, -1))
+            expect(run).toMatchObject({ attempt: 1, pid: killed.pid, ended: 0 });
           expect(task).toMatchObject({ attempts: 2 });
           expect(task?.errors).toMatchObject([{ attempt: 1, host: left!.host }]);
           expect(task?.errors[0]?.message).toContain(`pid ${killed.pid}`);

@@ -42,7 +42,6 @@ const PRINTED: readonly RedoEventName[] = [
 ];
 
 let opened: ReturnType<typeof openRunLedger> | undefined;
-/** Opened when it is needed: the database may be down when this process starts. */
 const openLedger = () => (opened ??= openRunLedger(settings.ledgerUrl ?? ''));
 
 async function handle(order: Order, deed: Order['deed'], context: RedoContext): Promise<void> {
@@ -100,6 +99,7 @@ class ApplicationModule {}
 const app = await NestFactory.createApplicationContext(ApplicationModule, { logger: ['error', 'warn'] });
 app.enableShutdownHooks();
 const redo = app.get(RedoManager);
+await openLedger();
 console.log('ready');
 
 async function obey(command: string, rest: string): Promise<unknown> {
