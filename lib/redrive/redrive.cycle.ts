@@ -19,7 +19,7 @@ import { PassesUnderWay, type RedrivePass } from './redrive.pass.js';
 import { Settler } from './settler.js';
 import { ShutdownAbort } from './task.executor.js';
 import { Trouble } from './trouble.js';
-import { WorkerLife } from './worker.life.js';
+import { patienceOf, WorkerLife } from './worker.life.js';
 
 /** How long the last write of a stopping worker is tried, ms. */
 const LAST_WRITE = 3_000;
@@ -198,7 +198,7 @@ export class RedriveCycle {
     await this.database.transaction(function* () {
       yield* ensureLockRow(dialect, lockResource(applicationName));
       yield* register(dialect, identity);
-    }, length / 4);
+    }, patienceOf(length));
     // Too late: its row holds nothing, and goes when its lease has run out.
     if (this.phase !== 'running') return;
     const onLapse = () => this.loseLease(life, messages.leaseNotRenewed(length));

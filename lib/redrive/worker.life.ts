@@ -24,6 +24,9 @@ export interface RunningTask {
   outcome?: Outcome;
 }
 
+/** A transaction of the engine that hangs must leave time for others within the lease, and not hold up a shutdown, ms. */
+export const patienceOf = (lease: number): number => Math.min(lease / 4, 10_000);
+
 /** A task that somebody has locked is tried again after this, ms. */
 const LOCKED_FOR = 50;
 
@@ -45,9 +48,9 @@ export class WorkerLife {
     readonly lease: Lease,
   ) {}
 
-  /** How long one of its transactions may take, ms: a hanging one must leave time for others within the lease. */
+  /** How long one of its transactions may take, ms. */
   get patience(): number {
-    return this.identity.lease / 4;
+    return patienceOf(this.identity.lease);
   }
 
   /** A task that this life has nothing to do with any more. */
