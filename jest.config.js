@@ -7,4 +7,6 @@ export default {
   globalSetup: './support/global-setup.js',
   globalTeardown: './support/global-teardown.js',
   testTimeout: 60_000,
+  // Tests wait for databases and processes more than they compute.
+  maxWorkers: 2,
 };
