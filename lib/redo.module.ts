@@ -74,7 +74,6 @@ export class RedoModule
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
   constructor(
-    @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
     @Inject(REDO_DATABASE) private readonly database: Database,
     private readonly explorer: RedoHandlerExplorer,
     private readonly registry: RedoHandlerRegistry,
@@ -120,7 +119,7 @@ export class RedoModule
 
   async onApplicationBootstrap(): Promise<void> {
     await this.startCheck.run();
-    if (this.options.worker) this.scheduler.start();
+    this.scheduler.start();
   }
 
   /** Before the data source is closed, and before what the handlers need is: Nest closes the root module's imports last. */

@@ -20,9 +20,14 @@ export class RedriveScheduler {
     @Optional() private readonly jobs?: SchedulerRegistry,
   ) {}
 
-  /** @throws {RedoConfigurationError} the application does not import `ScheduleModule.forRoot()` */
+  /**
+   * Starts the job and the engine; does nothing on an instance that does not redrive.
+   *
+   * @throws {RedoConfigurationError} the application does not import `ScheduleModule.forRoot()`
+   */
   start(): void {
     if (!this.jobs) throw new RedoConfigurationError(noScheduleModule());
+    if (!this.options.worker) return;
     const tick = () => {
       this.cycle.tick();
       this.sweeper.tick();

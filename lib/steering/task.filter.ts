@@ -41,6 +41,10 @@ const fail = (message: string) => new InvalidRedoTaskError(message);
 
 export function checkFilter(filter: RedoTaskFilter): RedoTaskFilter {
   checkOptions('filter', filter, FILTER_RULES, fail);
+  // A condition that got lost on the way must not widen the command to every task.
+  for (const key of Object.keys(filter) as (keyof RedoTaskFilter)[])
+    if (filter[key] === undefined)
+      throw fail(badValue(`filter.${key}`, undefined, `${FILTER_RULES[key].allowed}, or no such key`));
   return filter;
 }
 

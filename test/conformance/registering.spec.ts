@@ -313,11 +313,14 @@ forEachDatabase((database) => {
   });
 
   describe('the module', () => {
-    test('needs ScheduleModule.forRoot(): a start-up error says what to add', async () => {
-      await expect(boot([typeOrm(), RedoModule.forRoot('order-service')])).rejects.toThrow(
-        'redo: @nestjs/schedule is not set up; add ScheduleModule.forRoot() to the imports of your root module (once)',
-      );
-    });
+    test.each([true, false])(
+      'needs ScheduleModule.forRoot(): a start-up error says what to add (worker: %s)',
+      async (worker) => {
+        await expect(boot([typeOrm(), RedoModule.forRoot('order-service', { worker })])).rejects.toThrow(
+          'redo: @nestjs/schedule is not set up; add ScheduleModule.forRoot() to the imports of your root module (once)',
+        );
+      },
+    );
 
     test('never imports ScheduleModule itself: there is one, the application’s', async () => {
       const application = await boot([

@@ -815,6 +815,8 @@ forEachDatabase((database) => {
         "filter.deadReason is 'DEAD'; allowed: 'EXHAUSTED', or 'EXPIRED', or 'DISCARDED'",
       ],
       [{ redoTaskId: '' }, "filter.redoTaskId is ''; allowed: "],
+      // A condition that got lost must not widen it to every task.
+      [{ redoTaskId: undefined }, 'filter.redoTaskId is undefined; allowed: '],
       [{ redoTaskId: 'x'.repeat(65) }, 'filter.redoTaskId is '],
       [{ ids: 5 }, 'filter.ids is 5; allowed: an array of at most 10,000 ids'],
       [{ ids: [1, '2'] }, 'filter.ids is '],
