@@ -115,7 +115,9 @@ export class RedriveCycle {
     this.passes.fail(new RedoError(messages.notRunning()));
     this.drainUntil = performance.now() + this.options.shutdownTimeout;
     this.bell.ring();
-    const ended = await within(this.options.shutdownTimeout + LAST_WRITE, this.loop);
+    // A step that hangs ends by itself, its connection with it: a pool can't be closed before.
+    const { lease, shutdownTimeout } = this.options;
+    const ended = await within(shutdownTimeout + patienceOf(lease) + LAST_WRITE, this.loop);
     const { life } = this;
     if (life) {
       life.abort(new ShutdownAbort(messages.shuttingDown));
@@ -226,7 +228,8 @@ export class RedriveCycle {
     for (;;) {
       try {
         const left = giveUpAt - performance.now();
-        const handedBack = await within(left, this.settler.handBack(life, left));
+        // It ends by itself in that time, unless there is no connection to be had.
+        const handedBack = await within(2 * left, this.settler.handBack(life, left));
         if (handedBack !== 'late')
           this.events.emit('workerStopped', { workerId: life.identity.id, handedBack: handedBack.value });
         return;

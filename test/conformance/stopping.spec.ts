@@ -128,44 +128,43 @@ forEachDatabase((database) => {
     });
   });
 
-  if (database.kind === 'sqlite')
-    describe('an instance that can’t write its row any more when it is closed', () => {
-      test('closes everything else all the same, without waiting for a lease; its process ends', async () => {
-        const { passed, open } = gate();
-        const options = { shutdownTimeout: 50, lease: 8_000 };
-        const idle = await start({
-          handlers: { job: () => {} },
-          options: { lease: 3_600_000 },
-          applicationName: 'idle',
-        });
-        const busy = await start({ handlers: { job: () => passed }, options, applicationName: 'busy' });
-        const [running, next] = [
-          await busy.redo.addRedoTask('job', 1),
-          await busy.redo.addRedoTask('job', 2, { delay: 60_000 }),
-        ];
-        await busy.told('started', running.id);
-        const worker = await startWorker(schema, { options, applicationName: 'worker' });
-        const task = (await ask(worker, 'add {"type":"job","params":{"deed":"sleep"}}')) as { id: number };
-        await waitFor(async () => (await runsOf(schema, task.id)).length === 1, { what: 'it to run' });
-
-        const { release } = await lockWorkers(schema);
-        try {
-          open();
-          await Promise.all([idle.close(), busy.close(), ask(worker, 'close')]);
-          for (const app of [idle, busy]) {
-            expect(app.dataSource.isInitialized).toBe(false);
-            expect(app.all('workerStopped')).toEqual([]);
-          }
-          expect(closed.sort()).toEqual(['destroyed', 'destroyed', 'shut down', 'shut down']);
-        } finally {
-          await release();
-        }
-        let exit: object | undefined;
-        void worker.exited.then((how) => (exit = how));
-        expect(await waitFor(() => exit, { what: 'the process to end' })).toEqual({ code: 0, signal: null });
-        expect(await rowOf(schema, task.id)).toMatchObject({ status: 'PENDING', exec_times: 0 });
-        expect(await rowOf(schema, next.id)).toMatchObject({ status: 'PENDING', exec_times: 0 });
-        expect(busy.all('started')).toHaveLength(1);
+  describe('an instance that can’t write its row any more when it is closed', () => {
+    test('closes everything else all the same, without waiting for a lease; its process ends', async () => {
+      const { passed, open } = gate();
+      const options = { shutdownTimeout: 50, lease: 8_000 };
+      const idle = await start({
+        handlers: { job: () => {} },
+        options: { lease: 3_600_000 },
+        applicationName: 'idle',
       });
+      const busy = await start({ handlers: { job: () => passed }, options, applicationName: 'busy' });
+      const [running, next] = [
+        await busy.redo.addRedoTask('job', 1),
+        await busy.redo.addRedoTask('job', 2, { delay: 60_000 }),
+      ];
+      await busy.told('started', running.id);
+      const worker = await startWorker(schema, { options, applicationName: 'worker' });
+      const task = (await ask(worker, 'add {"type":"job","params":{"deed":"sleep"}}')) as { id: number };
+      await waitFor(async () => (await runsOf(schema, task.id)).length === 1, { what: 'it to run' });
+
+      const { release } = await lockWorkers(schema);
+      try {
+        open();
+        await Promise.all([idle.close(), busy.close(), ask(worker, 'close')]);
+        for (const app of [idle, busy]) {
+          expect(app.dataSource.isInitialized).toBe(false);
+          expect(app.all('workerStopped')).toEqual([]);
+        }
+        expect(closed.sort()).toEqual(['destroyed', 'destroyed', 'shut down', 'shut down']);
+      } finally {
+        await release();
+      }
+      let exit: object | undefined;
+      void worker.exited.then((how) => (exit = how));
+      expect(await waitFor(() => exit, { what: 'the process to end' })).toEqual({ code: 0, signal: null });
+      expect(await rowOf(schema, task.id)).toMatchObject({ status: 'PENDING', exec_times: 0 });
+      expect(await rowOf(schema, next.id)).toMatchObject({ status: 'PENDING', exec_times: 0 });
+      expect(busy.all('started')).toHaveLength(1);
     });
+  });
 });
