@@ -97,6 +97,7 @@ export class Claimer {
     this.clock.set(claimed.sight.now);
     this.backlog.remember(claimed.sight, epoch);
     this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
+    for (const { redoTaskId } of claimed.passedOver) this.backlog.expect(redoTaskId, 50);
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }
 

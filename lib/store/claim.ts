@@ -47,6 +47,8 @@ export type Claim =
       readonly taken: readonly DealtTask[];
       /** What was due, had expired and is dead now. */
       readonly expired: readonly DealtTask[];
+      /** What has expired too, but somebody has it locked just now. */
+      readonly passedOver: readonly DealtTask[];
       readonly reaped: readonly Reaped[];
       /** Types of which more may be due than was taken. */
       readonly more: ReadonlySet<string>;
@@ -77,6 +79,7 @@ export function* claim(
     sight,
     taken,
     expired: dealt.filter(({ id }) => ended.has(id)),
+    passedOver: dealt.filter(({ id, expired }) => expired && !ended.has(id)),
     reaped,
     more,
   };
