@@ -28,12 +28,12 @@ export const mysqlDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
-  // a scanning DELETE waits for rows that other transactions have just inserted.
+  // a scanning DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
   lockTasks: (columns, ids, how) => sql`
-    SELECT ${columns} FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id
+    SELECT ${columns} FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id
     ${TASK_LOCKS[how]}`,
   deleteTasks: (ids) => sql`
-    DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task ON task.id = wanted.wanted_id`,
+    DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id`,
   insertFree: function* (columns, values, hashes) {
     const answer: Answer = yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
     if (answer.affected === 0) return new Map<string, number>();

@@ -324,7 +324,7 @@ forEachServer((database) => {
     await proxy.heal();
     await app.told('succeeded', id);
     expect(app.all('succeeded')).toMatchObject([{ id, attempt: 2 }]);
-    expect(app.all('recovered').length).toBeGreaterThan(0);
+    await app.told('recovered');
     const [after] = await app.redo.workers();
     expect(after!.id).not.toBe(before!.id);
     await app.close();

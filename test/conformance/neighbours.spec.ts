@@ -5,6 +5,7 @@ import { forEachDatabase, forEachServer } from '../support/databases.js';
 import {
   createRedoDatabase,
   gate,
+  passTime,
   rowOf,
   startApp,
   type TestApp,
@@ -149,6 +150,22 @@ forEachDatabase((database) => {
       expect(finished).toEqual([]);
       const again = await person.redo.addRedoTasks('a', range(60), { dedupeKey });
       expect(again.every(({ created }) => created)).toBe(true);
+    });
+
+    test('retry of an expired task gives it its time again, and no more each time', async () => {
+      let calls = 0;
+      const policy = { backoff: { type: 'fixed', delay: 10 * HOUR } } as const;
+      const handle = () => Promise.reject(new Error(`call ${(calls += 1)}`));
+      const app = await start({ handlers: { brief: { policy, handle } } });
+      const { id } = await app.redo.addRedoTask('brief', {}, { expiresIn: HOUR });
+      for (let life = 1; life <= 3; life += 1) {
+        await waitFor(() => app.all('failed').length === life, { what: `the attempt of life ${life}` });
+        await passTime(schema, HOUR);
+        await app.redo.redrive();
+        expect(await app.redo.get(id)).toMatchObject({ status: 'DEAD', deadReason: 'EXPIRED' });
+        expect(await app.redo.retry(id)).toBe(1);
+      }
+      await waitFor(() => calls === 4, { what: 'the fourth call' });
     });
 
     test('discard while a task runs: that it fails then is told to nobody and counts nowhere', async () => {
@@ -341,6 +358,40 @@ forEachServer((database) => {
       const runs = app.all('started').filter(({ redoTaskId }) => redoTaskId !== 'restless');
       expect(runs.map(({ id }) => id).sort()).toEqual([locked.id, other.id].sort());
       expect(await app.redo.count()).toBe(0);
+    });
+
+    test('and has added with a key that is taken holds up nobody: adds and flushes go on', async () => {
+      const { passed, open } = gate();
+      await start({ handlers: { keyed: () => passed, quick: () => {} }, options: { lease: LEASE } });
+      const keyed = await app.redo.addRedoTask('keyed', {}, { dedupeKey: 'x' });
+      await app.told('started', keyed.id);
+      await app.redo.addRedoTask('keyed', {}, { dedupeKey: 'x', manager: stranger.manager });
+      open();
+      for (let added = 0; added < 5; added += 1) {
+        const quick = await app.redo.addRedoTask('quick', {});
+        await app.told('succeeded', quick.id);
+      }
+      expect(app.all('trouble')).toEqual([]);
+      expect(await rowOf(schema, keyed.id)).toMatchObject({ status: 'PENDING', exec_times: 0 });
+      await stranger.commitTransaction();
+      await app.told('succeeded', keyed.id);
+    });
+
+    test('and has locked a task that expires leaves it to be ended soon after, without waiting for a tick', async () => {
+      await start({ handlers: { brief: () => {}, quick: () => {} }, options: { lease: LEASE } });
+      const { id } = await app.redo.addRedoTask('brief', {}, { delay: HOUR, expiresIn: 2 * HOUR });
+      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [id]);
+      await stranger.query('UPDATE tbl_redotask SET next_exec_time = 1, expire_time = 1 WHERE id = ?', [id]);
+      await stranger.commitTransaction();
+      await stranger.startTransaction();
+      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [id]);
+      const ended = app.redo.redrive();
+      const quick = await app.redo.addRedoTask('quick', {});
+      await app.told('succeeded', quick.id);
+      expect(await rowOf(schema, id)).toMatchObject({ status: 'PENDING' });
+      await stranger.commitTransaction();
+      expect(await app.told('dead', id)).toMatchObject({ reason: 'EXPIRED' });
+      await ended;
     });
 
     test('and has added a task to a table that is nearly empty holds up nobody who is settled', async () => {
