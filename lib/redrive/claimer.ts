@@ -18,7 +18,7 @@ import { DatabaseClock } from './database.clock.js';
 import { PassesUnderWay } from './redrive.pass.js';
 import { settlementOfExhausted, settlementOfUndecodable } from './retry.policy.js';
 import { tellReaped } from './settlement.events.js';
-import type { WorkerLife } from './worker.life.js';
+import { LOCKED_FOR, type WorkerLife } from './worker.life.js';
 
 /** Looks for due tasks and takes them. */
 @Injectable()
@@ -97,7 +97,7 @@ export class Claimer {
     this.clock.set(claimed.sight.now);
     this.backlog.remember(claimed.sight, epoch);
     this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
-    for (const { redoTaskId } of claimed.passedOver) this.backlog.expect(redoTaskId, 50);
+    for (const type of claimed.passedOver) this.backlog.expect(type, LOCKED_FOR);
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }
 

@@ -28,7 +28,7 @@ export interface RunningTask {
 export const patienceOf = (lease: number): number => Math.min(lease / 4, 10_000);
 
 /** A task that somebody has locked is tried again after this, ms. */
-const LOCKED_FOR = 50;
+export const LOCKED_FOR = 50;
 
 /**
  * One life of a worker, from its registration until it stops or loses its lease: what it has, in memory. Its row in the

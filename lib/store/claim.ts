@@ -10,7 +10,7 @@ import {
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
-import { reap, type Reaped } from './reap.js';
+import { reap, type Reaped, typesOf } from './reap.js';
 import { list, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
 import { decodeTask, type DecodedTask, TASK_COLUMNS, type TaskRow } from './task.row.js';
@@ -47,8 +47,8 @@ export type Claim =
       readonly taken: readonly DealtTask[];
       /** What was due, had expired and is dead now. */
       readonly expired: readonly DealtTask[];
-      /** What has expired too, but somebody has it locked just now. */
-      readonly passedOver: readonly DealtTask[];
+      /** Types of which something could not be ended or charged, since somebody has it locked just now. */
+      readonly passedOver: ReadonlySet<string>;
       readonly reaped: readonly Reaped[];
       /** Types of which more may be due than was taken. */
       readonly more: ReadonlySet<string>;
@@ -62,24 +62,25 @@ export function* claim(
   appetite: Appetite,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<Claim> {
-  const locked = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
-  if (locked.length === 0) return { kind: 'locked' };
+  const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
+  if (!lockRow) return { kind: 'locked' };
 
   const sight = yield* lookPastHeld(dialect, worker, holding, appetite.perType, heldElsewhere);
-  const reaped = yield* reapLapsed(dialect, worker, sight.workers);
+  const { reaped, locked } = yield* reapLapsed(dialect, worker, sight.workers);
   const { dealt, more } = share(sight.due, appetite);
   const ended = yield* endExpired(
     dialect,
     dealt.filter(({ expired }) => expired).map(({ id }) => id),
   );
   const taken = dealt.filter(({ expired }) => !expired);
+  const leftOver = dealt.filter(({ id, expired }) => expired && !ended.has(id));
   yield* writeOwnRow(dialect, worker, { ...holding, held: merged(holding.held, taken) });
   return {
     kind: 'claimed',
     sight,
     taken,
     expired: dealt.filter(({ id }) => ended.has(id)),
-    passedOver: dealt.filter(({ id, expired }) => expired && !ended.has(id)),
+    passedOver: new Set([...locked, ...leftOver.map(({ redoTaskId }) => redoTaskId)]),
     reaped,
     more,
   };
@@ -151,15 +152,17 @@ function* reapLapsed(
   dialect: Dialect,
   self: WorkerIdentity,
   workers: readonly LedgerEntry[],
-): Work<Reaped[]> {
+): Work<{ reaped: Reaped[]; locked: string[] }> {
   const reaped: Reaped[] = [];
+  const locked: string[] = [];
   for (const { id, leaseLeft } of workers) {
     if (leaseLeft >= 0 || id === self.id) continue;
     const lapsed = yield* lockLapsed(dialect, id);
     const ended = lapsed && (yield* reap(dialect, lapsed));
     if (ended) reaped.push(ended);
+    else if (lapsed) locked.push(...typesOf(lapsed));
   }
-  return reaped;
+  return { reaped, locked };
 }
 
 /** @returns the ids that it ended; a task that somebody has locked just now is left for the next claim */

@@ -1,9 +1,10 @@
 import { workerDied } from '../redo.messages.js';
 import type { Dialect } from './dialect.js';
-import { deleteRow, type LedgerEntry } from './ledger.js';
+import { deleteRow, type Holding, type LedgerEntry } from './ledger.js';
 import { settleEach } from './settle.js';
 import type { Settlement } from './settlement.js';
 import { list, sql } from './sql.js';
+import { lockFreeTasks } from './task.lock.js';
 import {
   decodeErrors,
   limitOf,
@@ -33,21 +34,30 @@ export interface Charged {
 
 /**
  * Ends a lapsed worker, whose row the caller has locked: each task that was running is charged its attempt (dead, if that
- * was the last), what was merely held is free again, and the row goes. Undefined: somebody has one of the tasks locked; the
- * row stays, and whoever looks next does the rest.
+ * was the last), what was merely held is free again, and the row goes. Undefined: somebody has one of the tasks locked; nothing
+ * is written, and whoever looks next does the rest.
  */
 export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped | undefined> {
   const charged = yield* chargeRunning(dialect, lapsed);
   const settlements = charged.map(({ settlement }) => settlement);
-  const { written, locked } = yield* settleEach(dialect, settlements);
-  if (locked.size > 0) return undefined;
+  const { strange } = yield* lockFreeTasks(
+    dialect,
+    settlements.map(({ id }) => id),
+  );
+  if (strange.size > 0) return undefined;
+  const { written } = yield* settleEach(dialect, settlements);
   yield* deleteRow(lapsed.id);
   return {
     worker: lapsed,
     charged: charged.map(({ charge }) => charge).filter(({ id }) => written.has(id)),
-    freed: [...new Set([...Object.keys(lapsed.held), ...Object.keys(lapsed.running)])],
+    freed: typesOf(lapsed),
   };
 }
+
+/** The task types of which a worker has tasks. */
+export const typesOf = ({ held, running }: Holding): string[] => [
+  ...new Set([...Object.keys(held), ...Object.keys(running)]),
+];
 
 function* chargeRunning(
   dialect: Dialect,

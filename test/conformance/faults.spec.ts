@@ -249,6 +249,33 @@ forEachServer((database) => {
     }
   });
 
+  test('a lock wait time-out is tried again: trouble is told, the lease kept, the attempt settled once', async () => {
+    const poolSize = 3;
+    const { passed, open } = gate();
+    const app = await startApp(schema, {
+      handlers: { job: () => passed },
+      dataSource: { poolSize },
+    });
+    const runners = range(poolSize).map(() => app.dataSource.createQueryRunner());
+    await Promise.all(runners.map((runner) => runner.connect()));
+    for (const runner of runners) await runner.query('SET SESSION innodb_lock_wait_timeout = 1');
+    for (const runner of runners) await runner.release();
+    const { id } = await app.redo.addRedoTask('job', {});
+    await app.told('started', id);
+    stranger = await mysql.createConnection({ ...connectionOptions(schema.url), database: schemaName() });
+    await stranger.beginTransaction();
+    await stranger.query('SELECT id FROM tbl_redo_worker FOR UPDATE');
+    open();
+    const { error } = await app.told('trouble');
+    expect(error).toMatchObject({ driverError: { errno: 1205 } });
+    expect(await rowOf(schema, id)).toMatchObject({ status: 'PENDING' });
+    await stranger.rollback();
+    expect(await app.told('succeeded', id)).toMatchObject({ attempt: 1 });
+    await app.told('recovered');
+    expect(app.all('leaseLost')).toEqual([]);
+    await app.close();
+  });
+
   describe('a database that is away', () => {
     test('when the process starts is waited for', async () => {
       const late = await startTcpProxy(schema.url);

@@ -394,6 +394,26 @@ forEachServer((database) => {
       await ended;
     });
 
+    test('and has locked a task of a dead instance has it charged soon after, without waiting for a tick', async () => {
+      await start({ handlers: { job: () => {}, quick: () => {} }, options: { lease: LEASE } });
+      const { id } = await app.redo.addRedoTask('job', {}, { delay: HOUR });
+      await schema.query('UPDATE tbl_redotask SET next_exec_time = 1 WHERE id = ?', [id]);
+      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [id]);
+      await schema.query(
+        `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+         VALUES ('dead', 'order-service', 'gone', 1, 0, 1, '["job"]', '{}', ?)`,
+        [JSON.stringify({ job: [[id, 1]] })],
+      );
+      const ended = app.redo.redrive();
+      const quick = await app.redo.addRedoTask('quick', {});
+      await app.told('succeeded', quick.id);
+      expect(app.all('workerLapsed')).toEqual([]);
+      await stranger.commitTransaction();
+      expect(await app.told('workerLapsed')).toMatchObject({ workerId: 'dead' });
+      expect(await app.told('succeeded', id)).toMatchObject({ attempt: 2 });
+      await ended;
+    });
+
     test('and has added a task to a table that is nearly empty holds up nobody who is settled', async () => {
       const { passed, open } = gate();
       const delayed = { backoff: { type: 'fixed', delay: HOUR } } as const;
