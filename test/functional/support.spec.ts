@@ -90,6 +90,54 @@ forEachServer((database) => {
     await expect(unanswered).rejects.toThrow();
   });
 
+  test('a frozen network tells neither end anything, and is reset when it heals', async () => {
+    const schema = await database.create();
+    afterwards(() => schema.drop());
+    const proxy = await startTcpProxy(schema.url);
+    afterwards(() => proxy.close());
+    const dataSource = await new DataSource(schema.options(proxy.address)).initialize();
+    afterwards(() => dataSource.destroy());
+    await dataSource.query('SELECT 1');
+
+    proxy.freeze();
+    let told = false;
+    const frozen = dataSource.query('SELECT 1').finally(() => (told = true));
+    frozen.catch(() => {});
+    await schema.query('SELECT 1');
+    expect(told).toBe(false);
+    await proxy.heal();
+    await expect(frozen).rejects.toThrow();
+    await dataSource.query('SELECT 1');
+  });
+
+  test('a slow network keeps the order of the words, and words are held back until they are released', async () => {
+    const schema = await database.create();
+    afterwards(() => schema.drop());
+    await schema.query('CREATE TABLE note (id INT)');
+    const proxy = await startTcpProxy(schema.url);
+    afterwards(() => proxy.close());
+    const dataSource = await new DataSource(schema.options(proxy.address)).initialize();
+    afterwards(() => dataSource.destroy());
+
+    const latenesses = [30, 1, 20, 0];
+    proxy.delay(() => latenesses.shift() ?? 0);
+    await dataSource.transaction(async (manager) => {
+      await manager.query('INSERT INTO note VALUES (1)');
+      await manager.query('INSERT INTO note VALUES (2)');
+    });
+    expect(await schema.query('SELECT id FROM note ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(latenesses).toEqual([]);
+
+    const heldBack = proxy.holdBack('VALUES (3)');
+    const inserted = dataSource.query('INSERT INTO note VALUES (3)');
+    const { port, release } = await heldBack;
+    expect(proxy.upstreamPorts).toContain(port);
+    expect(await schema.query('SELECT id FROM note WHERE id = 3')).toEqual([]);
+    release();
+    await inserted;
+    expect(await schema.query('SELECT id FROM note WHERE id = 3')).toHaveLength(1);
+  });
+
   test('a server of one’s own is killed and comes back with its data', async () => {
     const server = await startServer(database.kind as 'mariadb');
     afterwards(() => server.stop());
@@ -100,6 +148,11 @@ forEachServer((database) => {
     await server.kill();
     await expect(schema.query('SELECT id FROM note')).rejects.toThrow();
 
+    await server.restart();
+    expect(await schema.query('SELECT id FROM note')).toEqual([{ id: 1 }]);
+
+    await server.shutDown();
+    await expect(schema.query('SELECT id FROM note')).rejects.toThrow();
     await server.restart();
     expect(await schema.query('SELECT id FROM note')).toEqual([{ id: 1 }]);
     await schema.drop();

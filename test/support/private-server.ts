@@ -48,20 +48,29 @@ export class PrivateServer {
   }
 
   /** SIGKILL, as a crash would be; the data stays. Returns when the process is gone. */
-  async kill(): Promise<void> {
-    const running = this.process;
-    this.process = undefined;
-    if (!running || hasEnded(running)) return;
-    const ended = once(running, 'exit');
-    running.ref();
-    running.kill('SIGKILL');
-    await ended;
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  /** As a restart in good order begins. Returns when the process is gone. */
+  shutDown(): Promise<void> {
+    return this.end(this.kind.stopSignal);
   }
 
   /** Starts again on the same port and data, after a `kill` if need be. Returns when it answers. */
   async restart(): Promise<void> {
     await this.kill();
     await this.launch();
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const running = this.process;
+    this.process = undefined;
+    if (!running || hasEnded(running)) return;
+    const ended = once(running, 'exit');
+    running.ref();
+    running.kill(signal);
+    await ended;
   }
 
   private async initialise(): Promise<void> {

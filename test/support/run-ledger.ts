@@ -42,7 +42,7 @@ export interface RunLedger {
 
 /** @param url as `TestDatabase.url` */
 export async function openRunLedger(url: string): Promise<RunLedger> {
-  const { ask, close } = url.startsWith('sqlite:') ? sqlitePen(url) : await serverPen(url);
+  const { ask, close } = await openPen(url);
   const { pid } = process;
   return {
     async begin(task, attempt) {
@@ -63,9 +63,14 @@ export async function openRunLedger(url: string): Promise<RunLedger> {
   };
 }
 
-interface Pen {
+/** One connection in autocommit; parameters are `?`. It does not come back when the connection is lost. */
+export interface Pen {
   readonly ask: (sql: string, values: readonly unknown[]) => Promise<Record<string, unknown>[]>;
   readonly close: () => void;
+}
+
+export async function openPen(url: string): Promise<Pen> {
+  return url.startsWith('sqlite:') ? sqlitePen(url) : serverPen(url);
 }
 
 function sqlitePen(url: string): Pen {
@@ -86,6 +91,8 @@ async function serverPen(url: string): Promise<Pen> {
     ...connectionOptions(url),
     database: pathname.slice(1),
   });
+  // Whoever asks next learns of it.
+  connection.on('error', () => {});
   const ask: Pen['ask'] = async (sql, values) => {
     const [rows] = await connection.query(sql, [...values]);
     return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : [];

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { aptInstall, canAptInstall, findPrograms, isRoot, run } from './programs.js';
 
 export type ServerKindName = 'mariadb' | 'mysql';
@@ -21,6 +22,8 @@ export interface ServerKind {
   initialise(program: string, dataDirectory: string): Promise<Command>;
   /** Arguments beside those that every kind understands. */
   readonly serverArguments: readonly string[];
+  /** Ends the server in good order, without waiting for its clients. */
+  readonly stopSignal: NodeJS.Signals;
 }
 
 export interface Command {
@@ -52,14 +55,15 @@ const mariadb: ServerKind = {
     };
   },
   serverArguments: [],
+  stopSignal: 'SIGTERM',
 };
 
 const mysql: ServerKind = {
   name: 'mysql',
   urlVariable: 'MYSQL_URL',
-  remedy: "set MYSQL_URL or install Oracle's mysqld",
+  remedy: "set MYSQL_URL, install Oracle's mysqld or run ../shared/bin/mysql-server start",
   isVersion: (version) => !/mariadb/i.test(version),
-  findProgram: () => firstOfKind(mysql, 'mysqld'),
+  findProgram: async () => (await firstOfKind(mysql, 'mysqld')) ?? (await unpackedMysqld()),
   // Debian's stable release has no MySQL.
   install: () => Promise.resolve(false),
   initialise(program, dataDirectory) {
@@ -68,6 +72,7 @@ const mysql: ServerKind = {
   },
   // Its default folder for exports belongs to a server installed as a service, and may not exist.
   serverArguments: ['--mysqlx=OFF', '--secure-file-priv=NULL'],
+  stopSignal: 'SIGTERM',
 };
 
 export const SERVER_KINDS: Readonly<Record<ServerKindName, ServerKind>> = { mariadb, mysql };
@@ -79,6 +84,15 @@ async function firstOfKind(kind: ServerKind, name: string): Promise<string | und
     if (kind.isVersion(stdout)) return program;
   }
   return undefined;
+}
+
+/** What `mysql-server` of the shared folder unpacked; it needs no chroot to run. */
+async function unpackedMysqld(): Promise<string | undefined> {
+  const program = fileURLToPath(new URL('../../../.ci/mysqld', import.meta.url));
+  return run(program, ['--version']).then(
+    () => program,
+    () => undefined,
+  );
 }
 
 async function besides(program: string, names: string[]): Promise<string> {

@@ -17,6 +17,8 @@ export interface DatabaseServer {
   readonly ownProcess: boolean;
   /** From now on nobody is there: connections break, new ones are refused. */
   kill(): Promise<void>;
+  /** As `kill`, but it ends in good order first. */
+  shutDown(): Promise<void>;
   /** It is there again, at the same place, with its data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -30,11 +32,13 @@ export async function startServer(
   options: {
     /** Added to the server's environment, for instance a `fakeClock`; needs a server of our own. */
     env?: NodeJS.ProcessEnv;
+    /** A server program of this machine is preferred to the server that the environment names. @default false */
+    ownProcess?: boolean;
   } = {},
 ): Promise<DatabaseServer> {
   const kind = SERVER_KINDS[name];
   const url = urlFromEnvironment(kind);
-  if (url) {
+  if (url && !(options.ownProcess && (await kind.findProgram()))) {
     if (options.env)
       throw new Error(`${kind.urlVariable} is set: that server's environment can't be changed`);
     return behindProxy(url, await checkedVersion(kind, url));
@@ -86,14 +90,16 @@ async function checkedVersion(kind: ServerKind, url: string): Promise<string> {
 
 async function behindProxy(url: string, version: string): Promise<DatabaseServer> {
   const proxy = await startTcpProxy(url);
+  const cut = () => {
+    proxy.cut();
+    return Promise.resolve();
+  };
   return {
     url: proxy.url,
     version,
     ownProcess: false,
-    kill() {
-      proxy.cut();
-      return Promise.resolve();
-    },
+    kill: cut,
+    shutDown: cut,
     restart: () => proxy.heal(),
     stop: () => proxy.close(),
   };

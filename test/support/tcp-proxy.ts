@@ -1,4 +1,5 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.js';
 import { atAddress, parseServerUrl } from './server-connection.js';
 
@@ -22,6 +23,12 @@ export interface TcpProxy {
   readonly upstreamPorts: number[];
   /** Resets all connections and refuses new ones. */
   cut(): void;
+  /** Nothing passes in either direction, and neither end learns that the other one has closed. `heal` resets what was frozen. */
+  freeze(): void;
+  /** Whatever passes is this late, in either direction; asked for each packet, ms. */
+  delay(ms: () => number): void;
+  /** The server's answers to these words (`COMMIT`) are this late, ms. */
+  delayAnswersTo(words: string, ms: () => number): void;
   /** The server still hears every word, but its answers are lost: a COMMIT may land and nobody knows. */
   loseAnswers(): void;
   /**
@@ -29,9 +36,18 @@ export interface TcpProxy {
    * once the server has heard them.
    */
   loseAnswersTo(words: string, spared?: number): Promise<void>;
+  /** Keeps these words from the server the next time a client says them. Resolves once it has. */
+  holdBack(words: string): Promise<HeldBack>;
   /** Accepts connections again and passes everything on, on the same port. */
   heal(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A client that waits for the server's answer to words that the server has not heard yet. */
+export interface HeldBack {
+  /** How the server knows the connection; see `upstreamPorts`. */
+  readonly port: number | undefined;
+  readonly release: () => void;
 }
 
 export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
@@ -40,44 +56,68 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const upstreams = new Set<Socket>();
   let answersArrive = true;
+  let frozen = false;
+  let lateness = () => 0;
+  let lateAnswers: { readonly words: string; readonly ms: () => number } | undefined;
   let lose: { readonly words: string; readonly heard: () => void; spared: number } | undefined;
+  let hold: { readonly words: string; readonly tell: (held: HeldBack) => void } | undefined;
 
   const server = createServer((client) => {
+    sockets.add(client);
+    if (frozen) return client.on('error', () => {});
     const upstream = createConnection({ host: target.host, port: target.port, noDelay: true });
     client.setNoDelay(true);
     join(client, upstream);
     upstreams.add(upstream);
     upstream.on('close', () => upstreams.delete(upstream));
+    const say = inOrder(upstream);
+    const answer = inOrder(client);
+    let late = () => 0;
     client.on('data', (words) => {
+      if (frozen) return;
+      if (lateAnswers && words.includes(lateAnswers.words)) late = lateAnswers.ms;
       if (lose && words.includes(lose.words) && lose.spared-- === 0) {
         answersArrive = false;
         upstream.write(words, lose.heard);
         lose = undefined;
-      } else upstream.write(words);
+      } else if (hold && words.includes(hold.words)) {
+        const release = new Promise<void>((resolve) =>
+          hold?.tell({ port: upstream.localPort, release: resolve }),
+        );
+        hold = undefined;
+        say(words, release);
+      } else say(words, wait(lateness()));
     });
-    upstream.on('data', (words) => answersArrive && client.write(words));
+    upstream.on('data', (words) => {
+      if (frozen || !answersArrive) return;
+      answer(words, wait(lateness() + late()));
+      late = () => 0;
+    });
   });
 
   /** Neither end outlives the other. */
   function join(client: Socket, upstream: Socket): void {
-    sockets.add(client);
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],
     ] as const) {
       // 'close' follows; whoever uses the connection learns of it there.
       socket.on('error', () => {});
-      socket.on('end', () => other.end());
+      socket.on('end', () => !frozen && other.end());
       socket.on('close', () => {
-        other.destroy();
+        if (!frozen) other.destroy();
         sockets.delete(client);
       });
     }
   }
 
+  const reset = () => {
+    for (const socket of [...sockets, ...upstreams]) socket.resetAndDestroy();
+    sockets.clear();
+  };
   const cut = () => {
     server.close();
-    for (const socket of sockets) socket.resetAndDestroy();
+    reset();
   };
 
   await listen(server, address);
@@ -91,15 +131,30 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       return [...upstreams].flatMap(({ localPort }) => localPort ?? []);
     },
     cut,
+    freeze() {
+      frozen = true;
+    },
+    delay(ms) {
+      lateness = ms;
+    },
+    delayAnswersTo(words, ms) {
+      lateAnswers = { words, ms };
+    },
     loseAnswers() {
       answersArrive = false;
     },
     loseAnswersTo(words, spared = 0) {
       return new Promise((heard) => (lose = { words, heard, spared }));
     },
+    holdBack(words) {
+      return new Promise((tell) => (hold = { words, tell }));
+    },
     async heal() {
       answersArrive = true;
-      lose = undefined;
+      lateness = () => 0;
+      lateAnswers = lose = hold = undefined;
+      if (frozen) reset();
+      frozen = false;
       if (!server.listening) await listen(server, address);
     },
     async close() {
@@ -108,6 +163,25 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     },
   };
 }
+
+/** Writes in the order of the calls, each once it is `ready`; at once where nothing is waited for. */
+function inOrder(socket: Socket): (words: Buffer, ready: Promise<void> | undefined) => void {
+  let waiting = 0;
+  let last = Promise.resolve();
+  const write = (words: Buffer) => socket.writable && socket.write(words);
+  return (words, ready) => {
+    if (!ready && waiting === 0) return void write(words);
+    waiting += 1;
+    last = last
+      .then(() => ready)
+      .then(() => {
+        waiting -= 1;
+        write(words);
+      });
+  };
+}
+
+const wait = (ms: number): Promise<void> | undefined => (ms > 0 ? pause(ms) : undefined);
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
