@@ -1,7 +1,6 @@
 import type { Dialect } from './dialect.js';
 import {
   type DueTask,
-  type HeldIds,
   type Holding,
   type LedgerEntry,
   lockLapsed,
@@ -10,6 +9,7 @@ import {
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
+import type { HeldIds } from './ledger.text.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { list, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';

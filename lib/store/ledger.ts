@@ -1,4 +1,5 @@
 import type { Dialect } from './dialect.js';
+import { decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
 import { inChunks, joined, sql, type Statement } from './sql.js';
 import { affected, rows, type Work } from './work.js';
 
@@ -14,11 +15,6 @@ export interface WorkerIdentity {
   /** ms */
   readonly lease: number;
 }
-
-/** Task type → ids claimed, not begun. */
-export type HeldIds = Readonly<Record<string, readonly number[]>>;
-/** Task type → ids whose handler has begun, each with its attempt. */
-export type RunningIds = Readonly<Record<string, readonly (readonly [id: number, attempt: number])[]>>;
 
 /** What a worker has of the backlog. A task's own row says nothing of it. */
 export interface Holding {
@@ -186,18 +182,6 @@ const entryOf = (row: WorkerRow): LedgerEntry => ({
   host: row.host ?? '',
   pid: Number(row.pid),
   leaseLeft: Number(row.lease_left),
-  held: decodeIds<HeldIds>(row.held),
-  running: decodeIds<RunningIds>(row.running),
+  held: decodeHeld(row.held),
+  running: decodeRunning(row.running),
 });
-
-/** A column that somebody spoilt by hand counts as empty: its tasks are due, at worst once too early. */
-export function decodeIds<T extends object>(text: string | null): T {
-  try {
-    const decoded: unknown = JSON.parse(text ?? '{}');
-    if (typeof decoded === 'object' && decoded !== null && Object.values(decoded).every(Array.isArray))
-      return decoded as T;
-  } catch {
-    // Not JSON.
-  }
-  return {} as T;
-}

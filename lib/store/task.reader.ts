@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { decodeIds, type HeldIds, type RunningIds } from './ledger.js';
+import { decodeHandlers, decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
 import { joined, list, sql, type Statement } from './sql.js';
 import { type DeadReason, TASK_COLUMNS, type TaskRow, type TaskStatus } from './task.row.js';
 import { rows, type Work } from './work.js';
@@ -112,9 +112,9 @@ export function* readWorkers(dialect: Dialect, applicationName: string): Work<Wo
     startTime: Number(row.start_time),
     leaseUntil: Number(row.lease_until),
     alive: Number(row.lease_left) >= 0,
-    handlers: decodeList(row.handlers),
-    held: decodeIds<HeldIds>(row.held),
-    running: decodeIds<RunningIds>(row.running),
+    handlers: decodeHandlers(row.handlers),
+    held: decodeHeld(row.held),
+    running: decodeRunning(row.running),
   }));
 }
 
@@ -122,16 +122,6 @@ export function* readPaused(applicationName: string): Work<string[]> {
   const found = yield* rows<{ redo_task_id: string }>(sql`
     SELECT redo_task_id FROM tbl_redo_pause WHERE application_name = ${applicationName} ORDER BY redo_task_id`);
   return found.map((row) => row.redo_task_id);
-}
-
-/** A column that somebody spoilt by hand counts as empty. */
-function decodeList(text: string): string[] {
-  try {
-    const decoded: unknown = JSON.parse(text);
-    return Array.isArray(decoded) ? decoded.map(String) : [];
-  } catch {
-    return [];
-  }
 }
 
 export function conditions(applicationName: string, filter: TaskFilter): Statement[] {
