@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Dialect } from './dialect.js';
-import { joined, list, sql, type Statement } from './sql.js';
+import { joined, list, MOST_CHARACTERS, sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
@@ -25,9 +25,8 @@ export interface AddedTask {
   readonly created: boolean;
 }
 
-/** One statement holds at most so many rows and about so many characters: servers limit the size of a packet. */
+/** Rows of one statement. */
 const MOST_ROWS = 1_000;
-const MOST_CHARACTERS = 1_000_000;
 
 const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, req_param,
   add_time, next_exec_time, expire_time, dedupe_key, dedupe_hash`;

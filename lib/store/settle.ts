@@ -92,9 +92,9 @@ export function* settleEach(
   for (const some of inChunks(of('succeeded'), 1_000))
     if (keepSucceeded) yield* markSucceeded(dialect, some);
     else yield dialect.deleteTasks(some.map(({ id }) => id));
-  for (const some of inChunks(of('again'), CHUNK)) yield* putOff(dialect, some);
-  for (const some of inChunks(of('dead'), CHUNK)) yield* end(dialect, some);
-  for (const some of inChunks(of('parked'), CHUNK)) yield* park(some);
+  for (const some of inChunks(of('again'), CHUNK, size)) yield* putOff(dialect, some);
+  for (const some of inChunks(of('dead'), CHUNK, size)) yield* end(dialect, some);
+  for (const some of inChunks(of('parked'), CHUNK, size)) yield* park(some);
   return { written: new Set(due.map(({ id }) => id)), locked: strange };
 }
 
@@ -105,6 +105,7 @@ function applies({ kind, before }: Settlement, state: TaskState | undefined): bo
   return state.status === 'PENDING' && state.exec_times === before;
 }
 
+const size = ({ errors }: Again | Dead | Parked) => errors?.length ?? 0;
 const ids = (settlements: readonly Settlement[]) => list(settlements.map(({ id }) => id));
 
 function* markSucceeded(dialect: Dialect, some: readonly Succeeded[]): Work<void> {

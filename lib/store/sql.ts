@@ -1,17 +1,24 @@
-/** One SQL statement: its text with `?` placeholders, and their values in order. */
-export interface Statement {
-  readonly text: string;
-  readonly values: readonly SqlValue[];
-}
-
 export type SqlValue = string | number | null;
 
-class Fragment implements Statement {
+/** Made in this file alone, out of template literals: no other object passes for one, nor does a string. */
+class Fragment {
+  readonly #ours = true;
+
   constructor(
     readonly text: string,
     readonly values: readonly SqlValue[],
   ) {}
+
+  static is(part: unknown): part is Fragment {
+    return typeof part === 'object' && part !== null && #ours in part && part.#ours;
+  }
 }
+
+/** One SQL statement: its text with `?` placeholders, and their values in order. */
+export type Statement = Fragment;
+
+/** What may stand between statements in a row. */
+export type Separator = ' AND ' | ' OR ' | ' UNION ALL ' | ', ' | ' ';
 
 /**
  * A statement as it reads. What stands in `${}` becomes a parameter, unless it is a statement itself: that is spliced in.
@@ -21,12 +28,12 @@ export function sql(strings: TemplateStringsArray, ...parts: readonly (SqlValue 
   let text = strings[0] ?? '';
   const values: SqlValue[] = [];
   parts.forEach((part, index) => {
-    if (part instanceof Fragment) {
+    if (Fragment.is(part)) {
       text += part.text;
       values.push(...part.values);
     } else {
       text += '?';
-      values.push(part as SqlValue);
+      values.push(part);
     }
     text += strings[index + 1];
   });
@@ -36,8 +43,7 @@ export function sql(strings: TemplateStringsArray, ...parts: readonly (SqlValue 
 /** Nothing, where a dialect has nothing to say. */
 export const nothing = sql``;
 
-/** Statements in a row, `separator` (SQL text of ours) between them. */
-export function joined(statements: readonly Statement[], separator: string): Statement {
+export function joined(statements: readonly Statement[], separator: Separator): Statement {
   return new Fragment(
     statements.map(({ text }) => text).join(separator),
     statements.flatMap(({ values }) => values),
@@ -61,7 +67,26 @@ export function byId<T extends { readonly id: number }>(
   )} END`;
 }
 
+/** One statement holds about so many characters of values: servers limit the size of a packet. */
+export const MOST_CHARACTERS = 1_000_000;
+
 /** Cuts a long list so that each statement stays small and short. */
-export function* inChunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+export function* inChunks<T>(
+  items: readonly T[],
+  size: number,
+  charactersOf: (item: T) => number = () => 0,
+): Generator<readonly T[]> {
+  let chunk: T[] = [];
+  let characters = 0;
+  for (const item of items) {
+    const more = charactersOf(item);
+    if (chunk.length >= size || (chunk.length > 0 && characters + more > MOST_CHARACTERS)) {
+      yield chunk;
+      chunk = [];
+      characters = 0;
+    }
+    chunk.push(item);
+    characters += more;
+  }
+  if (chunk.length > 0) yield chunk;
 }

@@ -1,5 +1,5 @@
 import { undecodable } from '../redo.messages.js';
-import { sql } from './sql.js';
+import { sql, type Statement } from './sql.js';
 
 /** `status` of a row of `tbl_redotask`. */
 export type TaskStatus = 'PENDING' | 'PARKED' | 'DEAD' | 'SUCCEEDED';
@@ -32,7 +32,7 @@ export interface TaskRow {
   readonly errors: string | null;
 }
 
-export const TASK_COLUMNS = sql`id, redo_task_id, status, max_attempts, exec_times, try_forever, req_param,
+export const TASK_COLUMNS: Statement = sql`id, redo_task_id, status, max_attempts, exec_times, try_forever, req_param,
   next_exec_time, expire_time, add_time, dead_reason, dead_detail, dedupe_key, errors`;
 
 /** What a claim hands to the engine: enough to run the handler and to judge the outcome. */

@@ -41,8 +41,19 @@ describe('sql', () => {
         expect(statement.values).toEqual([text, number, text]);
       }),
     );
+  });
+
+  test('nothing passes for a statement but what `sql` has made: the build refuses it', () => {
     const forged = { text: 'DROP TABLE t', values: [] };
-    expect(sql`x = ${forged as never}`.text).toBe('x = ?');
+    // @ts-expect-error: an object of another make; without the compiler it would be a mere value
+    expect(sql`x = ${forged}`.text).toBe('x = ?');
+    // @ts-expect-error: the same, as one of several
+    const inARow = () => joined([forged], ', ');
+    // @ts-expect-error: a separator is one of a few texts
+    const separated = () => joined([sql`a`, sql`b`], '; DROP TABLE t; ');
+    // @ts-expect-error: a string is no template
+    const bare = () => sql('DROP TABLE t');
+    expect([inARow, separated, bare]).toHaveLength(3);
   });
 
   test('an empty list is an error here, not in the database', () => {
@@ -53,6 +64,7 @@ describe('sql', () => {
     expect([...inChunks([1, 2, 3, 4, 5], 2)]).toEqual([[1, 2], [3, 4], [5]]);
     expect([...inChunks([1, 2], 2)]).toEqual([[1, 2]]);
     expect([...inChunks([], 2)]).toEqual([]);
+    expect([...inChunks([6, 4, 1, 20, 1], 9, (item) => item * 100_000)]).toEqual([[6, 4], [1], [20], [1]]);
   });
 });
 
