@@ -26,11 +26,19 @@ export const fraction = rule(
 );
 export const flag = rule('true or false', (value) => typeof value === 'boolean');
 export const date = rule('a valid Date', (value) => value instanceof Date && !Number.isNaN(value.getTime()));
+/** What every database holds as it is: no NUL, no half of a character. */
+export const isStorable = (value: unknown): value is string =>
+  typeof value === 'string' && !/[\0\p{Cs}]/u.test(value);
+/** A name: what people type, compare and read in logs. */
 export const text = (maxLength: number): Rule =>
   rule(
-    `a string of 1 to ${maxLength} characters without white space at its ends`,
+    `a string of 1 to ${maxLength} characters without white space at its ends or control characters`,
     (value) =>
-      typeof value === 'string' && value.trim() === value && value !== '' && [...value].length <= maxLength,
+      isStorable(value) &&
+      value.trim() === value &&
+      value !== '' &&
+      !/\p{Cc}/u.test(value) &&
+      [...value].length <= maxLength,
   );
 export const object = rule(
   'an object',

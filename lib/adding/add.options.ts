@@ -25,8 +25,8 @@ export interface AddRedoTasksOptions<P = unknown> extends Omit<AddRedoTaskOption
 }
 
 const dedupeKeyRule: Rule = {
-  allowed: 'a string of 1 to 255 characters',
-  accepts: (value) => typeof value === 'string' && value !== '' && [...value].length <= 255,
+  allowed: 'a string of 1 to 255 characters without NUL and lone surrogates',
+  accepts: (value) => rules.isStorable(value) && value !== '' && [...value].length <= 255,
 };
 
 const ADD_RULES: Readonly<Record<keyof AddRedoTaskOptions, Rule>> = {

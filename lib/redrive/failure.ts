@@ -33,9 +33,11 @@ export const withoutStack = (message: string): Failure => ({
   stack: null,
 });
 
-/** By characters, not by halves of them. */
-export const cut = (text: string, most = MOST_CHARACTERS): string =>
-  text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join('');
+/** By characters, not by halves of them; and only what every database can hold. */
+export const cut = (text: string, most = MOST_CHARACTERS): string => {
+  const head = text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join('');
+  return head.replace(/[\0\p{Cs}]/gu, '\uFFFD');
+};
 
 const asError = (thrown: unknown): Error => {
   if (types.isNativeError(thrown) || thrown instanceof Error) return thrown;

@@ -30,8 +30,8 @@ const FILTER_RULES: Readonly<Record<keyof RedoTaskFilter, Rule>> = {
   status: anyOf('PENDING', 'PARKED', 'DEAD', 'SUCCEEDED'),
   deadReason: anyOf('EXHAUSTED', 'EXPIRED', 'DISCARDED'),
   dedupeKey: rules.either(rules.exactly('', "''"), {
-    allowed: 'a string of at most 255 characters',
-    accepts: (value) => typeof value === 'string' && value.length <= 510,
+    allowed: 'a string of at most 255 characters without NUL and lone surrogates',
+    accepts: (value) => rules.isStorable(value) && value.length <= 510,
   }),
 };
 
@@ -59,7 +59,9 @@ export function checkId(given: unknown): number {
 }
 
 export function checkReason(reason: unknown): string {
-  if (typeof reason !== 'string' || reason.trim() === '' || [...reason].length > 1_000)
-    throw fail(badValue('reason', reason, 'a string of 1 to 1,000 characters'));
+  if (!rules.isStorable(reason) || reason.trim() === '' || [...reason].length > 1_000)
+    throw fail(
+      badValue('reason', reason, 'a string of 1 to 1,000 characters without NUL and lone surrogates'),
+    );
   return reason;
 }
