@@ -96,7 +96,9 @@ export class TaskAdder {
   ): Promise<AddedTask[]> {
     const runner = manager && callerRunner(manager, this.dataSource);
     const ask = <T>(work: () => Work<T>) =>
-      runner ? explained(this.database, runOn(runner, work())) : this.database.read(work);
+      runner
+        ? explained(this.database, runOn(this.database.dialect, runner, work()))
+        : this.database.read(work);
     const now = await this.checkInstants(tasks[0] as NewTask, ask);
     const dueIn = runAt && now !== undefined ? Math.max(0, runAt.getTime() - now) : delay;
     if (!runner) {

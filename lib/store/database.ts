@@ -28,12 +28,13 @@ export interface Database {
 }
 
 /** Does work on a TypeORM query runner, in whatever transaction it is in. */
-export async function runOn<T>(runner: QueryRunner, work: Work<T>): Promise<T> {
+export async function runOn<T>(dialect: Dialect, runner: QueryRunner, work: Work<T>): Promise<T> {
   let step = work.next();
   while (!step.done) {
     let result;
     try {
-      result = await runner.query(step.value.text, [...step.value.values], true);
+      const { text, values } = dialect.forDriver(step.value);
+      result = await runner.query(text, [...values], true);
     } catch (error) {
       step = work.throw(error);
       continue;

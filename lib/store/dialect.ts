@@ -1,9 +1,17 @@
 import type { Statement } from './sql.js';
 import type { Answer, Work } from './work.js';
 
+/** A statement as a driver takes it. */
+export interface DriverStatement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 /** All that differs between databases. One object each; everything else in `store/` is the same SQL. */
 export interface Dialect {
   readonly name: string;
+  /** Every statement passes through here on its way to TypeORM. */
+  forDriver(statement: Statement): DriverStatement;
   /** The database's clock: epoch milliseconds, the same for a whole statement. */
   readonly now: Statement;
   /** The smaller, the larger of two expressions. */

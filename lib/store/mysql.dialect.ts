@@ -1,4 +1,5 @@
 import { type Dialect, driverError, type TaskLock } from './dialect.js';
+import { forMysql } from './mysql.text.js';
 import { list, sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
 
@@ -10,6 +11,7 @@ const ROLLED_BACK = new Set([1213, 1205, 1020, 3572]);
 /** MySQL 8.0 and later, MariaDB 10.6 and later. */
 export const mysqlDialect: Dialect = {
   name: 'mysql',
+  forDriver: ({ text, values }) => ({ text, values: values.map(forMysql) }),
   // By way of UTC_TIMESTAMP: UNIX_TIMESTAMP(NOW()) is an hour off in the hour that a time zone repeats in autumn.
   now: sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000`,
   least: (one, other) => sql`LEAST(${one}, ${other})`,

@@ -28,7 +28,7 @@ export class ServerDatabase implements Database {
   async transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
     const once = async (runner: QueryRunner) => {
       await runner.startTransaction('READ COMMITTED');
-      const result = await runOn(runner, work());
+      const result = await runOn(this.dialect, runner, work());
       await runner.commitTransaction();
       return result;
     };
@@ -43,7 +43,7 @@ export class ServerDatabase implements Database {
   }
 
   read<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
-    return this.withRunner((runner) => runOn(runner, work()), within);
+    return this.withRunner((runner) => runOn(this.dialect, runner, work()), within);
   }
 
   close(): Promise<void> {

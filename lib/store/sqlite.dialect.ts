@@ -5,6 +5,7 @@ import { rows } from './work.js';
 /** SQLite 3.38 and later, through better-sqlite3 or a driver with its interface. */
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
+  forDriver: (statement) => statement,
   now: sql`CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)`,
   least: (one, other) => sql`MIN(${one}, ${other})`,
   greatest: (one, other) => sql`MAX(${one}, ${other})`,
