@@ -1,9 +1,9 @@
 import { describe, test } from '@jest/globals';
-import { createServerSchema } from './server-schema.js';
-import { createSqliteFile } from './sqlite-file.js';
+import { createDatabase } from './create-database.js';
 import { type TestDatabase } from './test-database.js';
 import { currentTestRun, type DatabaseKind, type RunDatabase } from './test-run.js';
 
+export { createDatabase } from './create-database.js';
 export type { ExtraOptions, TestDatabase } from './test-database.js';
 
 /** One of the databases of this run. */
@@ -24,11 +24,6 @@ export function forEachServer(body: (database: Database) => void): void {
     currentTestRun().databases.filter(({ kind }) => kind !== 'sqlite'),
     body,
   );
-}
-
-/** A fresh, empty schema on a server of the test's own (`startServer`). */
-export function createDatabase(kind: DatabaseKind, serverUrl: string): Promise<TestDatabase> {
-  return kind === 'sqlite' ? createSqliteFile() : createServerSchema(kind, serverUrl);
 }
 
 function describeEach(databases: RunDatabase[], body: (database: Database) => void): void {
