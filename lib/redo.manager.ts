@@ -26,6 +26,7 @@ import {
 } from './steering/task.view.js';
 import { type Database, REDO_DATABASE } from './store/database.js';
 import type { AddedTask } from './store/insert.js';
+import { knockAtWorkers } from './store/knock.js';
 import { discardChunk, pause, resume, retryChunk, type Steered } from './store/steer.js';
 import {
   countByType,
@@ -139,6 +140,7 @@ export class RedoManager {
     const { changed, taken } = await this.inChunks((from) =>
       retryChunk(dialect, this.applicationName, filter, from),
     );
+    await knockAtWorkers(this.database, this.applicationName);
     const [refused] = taken;
     if (typeof which === 'number' && refused) throw new RedoError(keyTaken(refused.id, refused.dedupeKey));
     if (changed > 0)
@@ -159,17 +161,22 @@ export class RedoManager {
     const { changed } = await this.inChunks((from) =>
       discardChunk(dialect, this.applicationName, filter, why, from),
     );
+    await knockAtWorkers(this.database, this.applicationName);
     return changed;
   }
 
   /**
-   * No instance claims tasks of this type until {@link resume}; what is running goes on.
+   * No instance begins tasks of this type until {@link resume}; what is running goes on.
    *
    * @returns `false`: it was paused already
    */
   async pause(redoTaskId: string): Promise<boolean> {
     await this.checkKnown(redoTaskId);
-    return this.database.transaction(() => pause(this.database.dialect, this.applicationName, redoTaskId));
+    const paused = await this.database.transaction(() =>
+      pause(this.database.dialect, this.applicationName, redoTaskId),
+    );
+    await knockAtWorkers(this.database, this.applicationName);
+    return paused;
   }
 
   /** @returns `false`: it was not paused */

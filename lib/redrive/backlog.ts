@@ -68,8 +68,12 @@ export class Backlog {
   remember(sight: FreeSight, epoch: number): void {
     this.heldElsewhere = sight.heldElsewhere;
     if (epoch !== this.epoch) return;
-    for (const type of this.paused) if (!sight.paused.has(type)) this.due.mark(type);
-    this.paused = sight.paused;
+    this.rememberPaused(sight.paused);
+  }
+
+  rememberPaused(paused: ReadonlySet<string>): void {
+    for (const type of this.paused) if (!paused.has(type)) this.due.mark(type);
+    this.paused = paused;
   }
 
   began(count: number): void {
@@ -102,7 +106,10 @@ export class Backlog {
   }
 
   freeSlots(life: WorkerLife): number {
-    return this.options.concurrency - life.active;
+    const { concurrency, batchSize } = this.options;
+    // With one slot tasks follow one another strictly; with more, what has ended may wait to be settled, but not for ever.
+    const mostUnsettled = concurrency === 1 ? 1 : batchSize;
+    return Math.min(concurrency - life.active, mostUnsettled - life.unsettled);
   }
 
   /** Held tasks to hand back: they waited too long, their type is paused, or they expired and the database must judge. */

@@ -1,31 +1,43 @@
 import { Injectable } from '@nestjs/common';
 
-/** Lets one loop rest until somebody rings or a time is over. A ring while nobody rests is remembered. */
+/** Lets loops rest until somebody rings or a time is over. */
 @Injectable()
 export class Bell {
-  private rung = false;
-  private wakeUp: (() => void) | undefined;
+  private rings = 0;
+  private readonly resting = new Set<() => void>();
 
   ring(): void {
-    this.rung = true;
-    this.wakeUp?.();
+    this.rings += 1;
+    for (const wake of this.resting) wake();
   }
 
-  /**
-   * @param ms at the most; `Infinity`: until rung
-   * It ends at the end of the current turn of the event loop, so that all that rings in one turn is served together.
-   */
-  async rest(ms: number): Promise<void> {
-    if (!this.rung)
-      await new Promise<void>((resolve) => {
-        const timer = Number.isFinite(ms) ? setTimeout(resolve, Math.max(0, ms)) : undefined;
-        this.wakeUp = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    this.wakeUp = undefined;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.rung = false;
+  /** One of those who rest by this bell; it remembers what rang while it did not rest. */
+  sleeper(): Sleeper {
+    let heard = this.rings;
+    return {
+      rest: async (ms) => {
+        if (heard === this.rings) await this.nextRing(ms);
+        await new Promise((resolve) => setImmediate(resolve));
+        heard = this.rings;
+      },
+    };
   }
+
+  private async nextRing(ms: number): Promise<void> {
+    let wake!: () => void;
+    const rung = new Promise<void>((resolve) => (wake = resolve));
+    const timer = Number.isFinite(ms) ? setTimeout(wake, Math.max(0, ms)) : undefined;
+    this.resting.add(wake);
+    await rung;
+    this.resting.delete(wake);
+    clearTimeout(timer);
+  }
+}
+
+export interface Sleeper {
+  /**
+   * Rests for `ms` at the most (`Infinity`: until rung), and to the end of the current turn of the event loop, so that all
+   * that rings in one turn is served together.
+   */
+  rest(ms: number): Promise<void>;
 }

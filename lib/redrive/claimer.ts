@@ -5,14 +5,15 @@ import {
   type Appetite,
   claim,
   type Claim,
-  type DealtTask,
   lockResource,
   lookPastHeld,
   readClaimed,
+  type ReadTask,
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { ensureLockRow } from '../store/lock.row.js';
-import type { DecodedTask } from '../store/task.row.js';
+import { readPaused } from '../store/task.reader.js';
+import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
 import { DatabaseClock } from './database.clock.js';
 import { PassesUnderWay } from './redrive.pass.js';
@@ -47,7 +48,13 @@ export class Claimer {
     const { epoch } = this.backlog;
     const sight = await this.database.read(
       () =>
-        lookPastHeld(dialect, identity, life.holding(), this.backlog.lookout(), this.backlog.heldElsewhere),
+        lookPastHeld(
+          dialect,
+          identity,
+          () => life.holding(),
+          this.backlog.lookout(),
+          this.backlog.heldElsewhere,
+        ),
       life.patience,
     );
     this.clock.set(sight.now);
@@ -60,20 +67,47 @@ export class Claimer {
   async claim(life: WorkerLife): Promise<void> {
     const appetite = this.backlog.appetite(life);
     if (!appetite) return;
-    const sentAt = performance.now();
-    const { epoch } = this.backlog;
-    const claimed = await this.ask(life, appetite);
+    const claimed = await this.take(life, appetite);
     if (claimed.kind === 'locked') return this.comeBackSoon(life);
     this.lockedInARow = 0;
-    this.learn(claimed, epoch);
     this.tell(claimed);
+    if (life.claimed.size > 0) await this.read(life);
+  }
+
+  /** What it takes is this worker's from the same moment in memory as in its row. */
+  private async take(life: WorkerLife, appetite: Appetite): Promise<Claim> {
+    const { epoch } = this.backlog;
+    const turn = life.turns.next();
+    try {
+      const sentAt = performance.now();
+      const claimed = await this.ask(life, turn, appetite);
+      if (claimed.kind === 'locked') return claimed;
+      this.learn(claimed, epoch);
+      if (life.over) return claimed;
+      life.lease.renewed(sentAt);
+      for (const { id, redoTaskId } of claimed.taken) life.claimed.set(id, redoTaskId);
+      return claimed;
+    } finally {
+      turn.leave();
+    }
+  }
+
+  /** Somebody has changed tasks or paused a type: what is held is read again. */
+  async readAgain(life: WorkerLife): Promise<void> {
+    const { applicationName, id } = life.identity;
+    const held = [...life.held.keys()];
+    const [paused, read] = await this.database.read(function* () {
+      return [yield* readPaused(applicationName), yield* readClaimed(id, held)] as const;
+    }, life.patience);
     if (life.over) return;
-    life.lease.renewed(sentAt);
-    if (claimed.taken.length > 0) await this.hold(life, claimed.taken);
+    this.backlog.rememberPaused(new Set(paused));
+    const found = new Set(read.map(({ task }) => task.id));
+    for (const id of held) if (!found.has(id)) life.forget(id);
+    for (const each of read) if (life.held.has(each.task.id)) this.hold(life, each);
   }
 
   /** What is asked for counts as asked from here on: a task that is added while the answer is under way marks it anew. */
-  private async ask(life: WorkerLife, appetite: Appetite): Promise<Claim> {
+  private async ask(life: WorkerLife, turn: Turn, appetite: Appetite): Promise<Claim> {
     const { dialect } = this.database;
     const asked = [...appetite.perType.keys()];
     const { reapWanted } = this.backlog;
@@ -82,7 +116,7 @@ export class Claimer {
     let claimed: Claim = { kind: 'locked' };
     try {
       claimed = await this.database.transaction(
-        () => claim(dialect, life.identity, life.holding(), appetite, this.backlog.heldElsewhere),
+        () => claim(dialect, life.identity, turn, () => life.holding(), appetite, this.backlog.heldElsewhere),
         life.patience,
       );
       return claimed;
@@ -102,29 +136,32 @@ export class Claimer {
   }
 
   /** Ids that can't be read now leave the worker's row with its next write, and are asked for again. */
-  private async hold(life: WorkerLife, taken: readonly DealtTask[]): Promise<void> {
-    let decoded: readonly DecodedTask[];
+  private async read(life: WorkerLife): Promise<void> {
+    const ids = [...life.claimed.keys()];
     try {
-      decoded = await this.database.read(() => readClaimed(taken.map(({ id }) => id)), life.patience);
+      const read = await this.database.read(() => readClaimed(life.identity.id, ids), life.patience);
+      if (life.over) return;
+      for (const each of read) this.hold(life, each);
+      this.passes.count('claimed', read.length);
     } catch (error) {
-      for (const { redoTaskId } of taken) this.backlog.expect(redoTaskId);
+      for (const redoTaskId of life.claimed.values()) this.backlog.expect(redoTaskId);
       throw error;
+    } finally {
+      life.claimed.clear();
     }
-    if (life.over) return;
-    for (const each of decoded) this.holdOne(life, each);
-    this.passes.count('claimed', decoded.length);
   }
 
-  private holdOne(life: WorkerLife, decoded: DecodedTask): void {
-    const { task } = decoded;
+  private hold(life: WorkerLife, read: ReadTask): void {
+    const { task, knocks } = read;
     const type = this.registry.handled(task.redoTaskId);
     if (!type) return;
     const stamp = { time: this.clock.now(), host: life.identity.host };
     const verdict =
-      decoded.kind === 'undecodable'
-        ? settlementOfUndecodable(task, decoded.reason, stamp)
+      read.kind === 'undecodable'
+        ? settlementOfUndecodable(task, read.reason, stamp)
         : settlementOfExhausted(task);
-    life.held.set(task.id, { task, type, since: performance.now(), verdict });
+    const since = life.held.get(task.id)?.since ?? performance.now();
+    life.held.set(task.id, { task, type, since, knocks, verdict });
   }
 
   private tell({ expired, reaped }: Extract<Claim, { kind: 'claimed' }>): void {

@@ -17,39 +17,53 @@ import { Claimer } from './claimer.js';
 import { Lease } from './lease.js';
 import { PassesUnderWay, type RedrivePass } from './redrive.pass.js';
 import { Settler } from './settler.js';
+import { Starter } from './starter.js';
 import { ShutdownAbort } from './task.executor.js';
 import { Trouble } from './trouble.js';
-import { patienceOf, WorkerLife } from './worker.life.js';
+import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
 
 /** How long the last write of a stopping worker is tried, ms. */
 const LAST_WRITE = 3_000;
 
-/** What the loop does next; each is one short transaction, or one statement. */
-type Step = 'register' | 'renew' | 'claim' | 'flush' | 'look';
+/** What a loop does next; each is one short transaction, or one statement. */
+type Step = 'register' | 'renew' | 'begin' | 'claim' | 'settle' | 'look';
+
+/** Steps that follow one another. */
+interface Lane {
+  readonly nextStep: () => Step | undefined;
+  /** There is nothing to do. @returns ms to rest, unless the bell rings */
+  readonly rest: () => number;
+}
 
 const DOING: Readonly<Record<Step | 'handBack', string>> = {
   register: 'register this worker',
   renew: 'renew the lease',
+  begin: 'begin tasks',
   claim: 'claim tasks',
-  flush: 'settle and begin tasks',
+  settle: 'settle tasks',
   look: 'look for due tasks',
   handBack: 'hand tasks back',
 };
 
 /**
- * The engine: one loop that does one thing at a time with this worker's ledger row, so the row has one writer, and rests
- * when there is nothing to do. Handlers run beside it and ring the bell when they end; all that ended while a step was
- * under way goes into the next flush together.
+ * The engine: two loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
+ * and begins what it holds; the other claims, and settles what ended: so slots are filled while settling is under way. This
+ * worker's ledger row, which both write, has one writer at a time (`Turns`). Handlers run beside them and ring the bell when
+ * they end; all that ended while a step was under way is settled together.
  */
 @Injectable()
 export class RedriveCycle {
   private phase: 'idle' | 'running' | 'draining' | 'stopped' = 'idle';
   private life: WorkerLife | undefined;
-  private loop: Promise<void> = Promise.resolve();
+  private loop: Promise<unknown> = Promise.resolve();
   private drainUntil = Infinity;
   private lookWanted = false;
-  /** Claims and flushes take turns when there is work for both. */
+  /** Claiming and settling take turns when there is work for both. */
   private claimedLast = false;
+  private readonly lanes: readonly Lane[] = [
+    { nextStep: () => this.nextOfWorker(), rest: () => this.restOfWorker() },
+    { nextStep: () => this.nextOfTasks(), rest: () => this.restOfTasks() },
+  ];
   /** Each step rests by itself when it fails: what still works goes on. */
   private readonly troubles: Readonly<Record<Step | 'handBack', Trouble>>;
 
@@ -59,6 +73,7 @@ export class RedriveCycle {
     private readonly registry: RedoHandlerRegistry,
     private readonly backlog: Backlog,
     private readonly claimer: Claimer,
+    private readonly starter: Starter,
     private readonly settler: Settler,
     private readonly passes: PassesUnderWay,
     private readonly events: RedoEvents,
@@ -69,8 +84,9 @@ export class RedriveCycle {
     this.troubles = {
       register: trouble(),
       renew: trouble(),
+      begin: trouble(),
       claim: trouble(),
-      flush: trouble(),
+      settle: trouble(),
       look: trouble(),
       handBack: trouble(),
     };
@@ -79,7 +95,7 @@ export class RedriveCycle {
   start(): void {
     if (this.phase !== 'idle') return;
     this.phase = 'running';
-    this.loop = this.run();
+    this.loop = Promise.all(this.lanes.map((lane) => this.run(lane)));
   }
 
   /** Asks the one cheap question, when there is room for what it may find. */
@@ -110,7 +126,10 @@ export class RedriveCycle {
   /** Stops claiming, waits for running handlers, settles what ended and hands back the rest. Never throws. */
   async stop(): Promise<void> {
     if (this.phase === 'idle') this.phase = 'stopped';
-    if (this.phase !== 'running') return this.loop;
+    if (this.phase !== 'running') {
+      await this.loop;
+      return;
+    }
     this.phase = 'draining';
     this.passes.fail(new RedoError(messages.notRunning()));
     this.drainUntil = performance.now() + this.options.shutdownTimeout;
@@ -132,28 +151,65 @@ export class RedriveCycle {
     this.bell.ring();
   }
 
-  private async run(): Promise<void> {
+  private async run({ nextStep, rest }: Lane): Promise<void> {
+    const sleeper = this.bell.sleeper();
     while (!this.isDrained()) {
-      const step = this.nextStep();
-      if (step) await this.attempt(step);
-      else await this.bell.rest(this.restFor());
-      if (this.isPassOver()) this.passes.finish();
+      const step = nextStep();
+      if (step) {
+        await this.attempt(step);
+        this.bell.ring();
+      } else await sleeper.rest(rest());
     }
   }
 
-  private nextStep(): Step | undefined {
-    const can = (step: Step) => this.troubles[step].restFor() <= 0;
+  /** It must not stop living: what this lane does is never held up by much. */
+  private nextOfWorker(): Step | undefined {
     const { life } = this;
-    if (!life) return this.phase === 'running' && can('register') ? 'register' : undefined;
-    const mustRenew = life.lease.renewIn() <= 0 || this.backlog.surplus(life).length > 0;
-    if (mustRenew && can('renew')) return 'renew';
-    if (this.phase === 'draining')
-      return can('flush') && (life.toSettle().length > 0 || life.held.size > 0) ? 'flush' : undefined;
-    const canFlush = can('flush') && this.settler.hasWork(life);
-    const canClaim = can('claim') && this.claimer.restFor() <= 0 && this.backlog.appetite(life) !== undefined;
-    if (canClaim && !(canFlush && this.claimedLast)) return 'claim';
-    if (canFlush) return 'flush';
-    return this.lookWanted && can('look') && this.backlog.room(life) > 0 ? 'look' : undefined;
+    if (!life) return this.phase === 'running' && this.can('register') ? 'register' : undefined;
+    const mustRenew = life.lease.renewIn() <= 0 || this.surplus(life).length > 0;
+    // Never begins what is to be handed back.
+    if (mustRenew) return this.can('renew') ? 'renew' : undefined;
+    return this.phase === 'running' && this.can('begin') && this.starter.canBegin(life) ? 'begin' : undefined;
+  }
+
+  private nextOfTasks(): Step | undefined {
+    const { life } = this;
+    if (!life) return undefined;
+    const canSettle = this.can('settle') && life.toSettle().length > 0;
+    const isHungry = this.phase === 'running' && this.backlog.appetite(life) !== undefined;
+    const canClaim = isHungry && this.can('claim') && this.claimer.restFor() <= 0;
+    if (canClaim && !(canSettle && this.claimedLast)) return 'claim';
+    if (canSettle) return 'settle';
+    const mayLook = this.phase === 'running' && this.lookWanted && this.can('look');
+    return mayLook && this.backlog.room(life) > 0 ? 'look' : undefined;
+  }
+
+  private restOfWorker(): number {
+    const { life } = this;
+    const moments = [...this.restsOf('register', 'renew', 'begin'), this.drainUntil - performance.now()];
+    if (life && this.can('renew')) moments.push(life.lease.renewIn(), this.backlog.surplusIn(life));
+    return Math.max(1, Math.min(...moments));
+  }
+
+  private restOfTasks(): number {
+    const { life } = this;
+    if (life?.isEmpty && this.backlog.isEmpty) this.passes.finish();
+    const moments = [...this.restsOf('claim', 'settle', 'look'), this.drainUntil - performance.now()];
+    if (life && this.can('settle')) moments.push(life.passedOverFor());
+    if (life && this.can('claim') && this.phase === 'running') {
+      const locked = this.claimer.restFor();
+      moments.push(locked > 0 ? locked : this.backlog.nextDueIn());
+    }
+    return Math.max(1, Math.min(...moments));
+  }
+
+  /** What waits for a trouble to be over counts only then. */
+  private restsOf(...steps: readonly Step[]): number[] {
+    return steps.map((step) => this.troubles[step].restFor()).filter((rest) => rest > 0);
+  }
+
+  private can(step: Step): boolean {
+    return this.troubles[step].restFor() <= 0;
   }
 
   /** Whatever fails is tried again, after a rest that grows: nothing that happens to a database ends the loop. */
@@ -173,6 +229,9 @@ export class RedriveCycle {
   private readonly does: Readonly<Record<Step, (life: WorkerLife) => Promise<void>>> = {
     register: () => this.register(),
     renew: (life) => this.renew(life),
+    begin: async (life) => {
+      if (!(await this.starter.begin(life))) await this.claimer.readAgain(life);
+    },
     claim: (life) => {
       this.claimedLast = true;
       // Under load the tick's question is part of a claim, or types that others add to would wait for the busy ones.
@@ -180,9 +239,9 @@ export class RedriveCycle {
       this.lookWanted = false;
       return this.claimer.claim(life);
     },
-    flush: (life) => {
+    settle: (life) => {
       this.claimedLast = false;
-      return this.phase === 'draining' ? this.settler.drain(life) : this.settler.flush(life);
+      return this.settler.settle(life);
     },
     look: (life) => {
       this.lookWanted = false;
@@ -212,14 +271,28 @@ export class RedriveCycle {
   }
 
   private async renew(life: WorkerLife): Promise<void> {
-    for (const { task } of this.backlog.surplus(life)) {
+    for (const { task } of this.surplus(life)) {
       life.forget(task.id);
       this.backlog.expect(task.redoTaskId);
     }
     const { dialect } = this.database;
-    const sentAt = performance.now();
-    await this.database.transaction(() => writeOwnRow(dialect, life.identity, life.holding()), life.patience);
-    if (!life.over) life.lease.renewed(sentAt);
+    const turn = life.turns.next();
+    try {
+      const sentAt = performance.now();
+      await this.database.autocommit(
+        () => writeOwnRow(dialect, life.identity, turn, () => life.holding()),
+        life.patience,
+      );
+      if (!life.over) life.lease.renewed(sentAt);
+    } finally {
+      turn.leave();
+    }
+  }
+
+  /** Held tasks to hand back; while it stops: all. */
+  private surplus(life: WorkerLife): HeldTask[] {
+    if (this.phase === 'running') return this.backlog.surplus(life);
+    return [...life.held.values()].filter(({ verdict }) => verdict === undefined);
   }
 
   /** What can't be written here, the others find when the lease has run out. */
@@ -263,36 +336,10 @@ export class RedriveCycle {
     return retryIn;
   }
 
-  /** ms to rest when there is nothing to do, unless the bell rings. What waits for a trouble to be over counts only then. */
-  private restFor(): number {
-    const { life } = this;
-    const rests = Object.values(this.troubles).map((trouble) => trouble.restFor());
-    const moments = [...rests.filter((rest) => rest > 0), this.drainUntil - performance.now()];
-    const can = (step: Step) => this.troubles[step].restFor() <= 0;
-    if (life && can('renew')) moments.push(life.lease.renewIn(), this.backlog.surplusIn(life));
-    if (life && can('flush')) moments.push(life.passedOverFor());
-    if (life && can('claim') && this.phase === 'running') {
-      const locked = this.claimer.restFor();
-      moments.push(locked > 0 ? locked : this.backlog.nextDueIn());
-    }
-    return Math.max(1, Math.min(...moments));
-  }
-
   private isDrained(): boolean {
     if (this.phase === 'stopped') return true;
     if (this.phase !== 'draining') return false;
-    const isEmpty = !this.life || (this.life.running.size === 0 && this.life.held.size === 0);
-    return isEmpty || performance.now() >= this.drainUntil;
-  }
-
-  private isPassOver(): boolean {
-    return (
-      this.passes.any &&
-      this.backlog.isEmpty &&
-      this.life !== undefined &&
-      this.life.held.size === 0 &&
-      this.life.running.size === 0
-    );
+    return !this.life || this.life.isEmpty || performance.now() >= this.drainUntil;
   }
 }
 

@@ -7,6 +7,7 @@ import { PassesUnderWay } from './redrive.pass.js';
 import { RedriveScheduler } from './redrive.scheduler.js';
 import { RetentionSweeper } from './retention.sweeper.js';
 import { Settler } from './settler.js';
+import { Starter } from './starter.js';
 
 /** The engine's parts, one of each to an application. */
 export const REDRIVE_PROVIDERS = [
@@ -15,6 +16,7 @@ export const REDRIVE_PROVIDERS = [
   PassesUnderWay,
   Backlog,
   Claimer,
+  Starter,
   Settler,
   RedriveCycle,
   RetentionSweeper,

@@ -2,6 +2,7 @@ import type { HandledType } from '../handlers/handler.registry.js';
 import type { Holding, WorkerIdentity } from '../store/ledger.js';
 import type { Settlement } from '../store/settlement.js';
 import type { ClaimedTask } from '../store/task.row.js';
+import { Turns } from '../store/turn.js';
 import type { Lease } from './lease.js';
 import type { Outcome } from './outcome.js';
 
@@ -9,8 +10,10 @@ import type { Outcome } from './outcome.js';
 export interface HeldTask {
   readonly task: ClaimedTask;
   readonly type: HandledType;
-  /** Monotonic clock, ms. */
+  /** When it was claimed, monotonic clock, ms. */
   readonly since: number;
+  /** How often somebody had knocked at this worker when it was read. */
+  readonly knocks: number;
   /** It will not be begun: this is what becomes of it instead. */
   readonly verdict?: Settlement;
 }
@@ -35,6 +38,10 @@ export const LOCKED_FOR = 50;
  * ledger is always written whole from here, so that what a lost answer left there heals by itself.
  */
 export class WorkerLife {
+  /** Whoever writes its row waits for a turn. */
+  readonly turns = new Turns();
+  /** Claimed, but not read yet: id → task type. */
+  readonly claimed = new Map<number, string>();
   readonly held = new Map<number, HeldTask>();
   readonly running = new Map<number, RunningTask>();
   /** It lost its lease or has stopped: nothing of it may be written or begun any more. */
@@ -47,6 +54,11 @@ export class WorkerLife {
     readonly identity: WorkerIdentity,
     readonly lease: Lease,
   ) {}
+
+  /** It has nothing at all. */
+  get isEmpty(): boolean {
+    return this.claimed.size === 0 && this.held.size === 0 && this.running.size === 0;
+  }
 
   /** How long one of its transactions may take, ms. */
   get patience(): number {
@@ -86,6 +98,11 @@ export class WorkerLife {
     return active;
   }
 
+  /** Handlers that have ended and whose outcome is not settled. */
+  get unsettled(): number {
+    return this.running.size - this.active;
+  }
+
   /** Tasks of one type that are held or whose handler still runs. */
   loadOf(redoTaskId: string): number {
     let load = this.activeOf(redoTaskId);
@@ -115,6 +132,7 @@ export class WorkerLife {
   holding(leaving: ReadonlySet<number> = new Set(), starting: readonly HeldTask[] = []): Holding {
     const startingIds = new Set(starting.map(({ task }) => task.id));
     const held = new Map<string, number[]>();
+    for (const [id, redoTaskId] of this.claimed) push(held, redoTaskId, id);
     for (const [id, { task }] of this.held)
       if (!leaving.has(id) && !startingIds.has(id)) push(held, task.redoTaskId, id);
     const running = new Map<string, [number, number][]>();

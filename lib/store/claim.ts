@@ -9,11 +9,11 @@ import {
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
-import type { HeldIds } from './ledger.text.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { list, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
 import { decodeTask, type DecodedTask, TASK_COLUMNS, type TaskRow } from './task.row.js';
+import type { Turn } from './turn.js';
 import { rows, type Work } from './work.js';
 
 export const lockResource = (applicationName: string) => `nestjs-redo:${applicationName}`;
@@ -58,7 +58,8 @@ export type Claim =
 export function* claim(
   dialect: Dialect,
   worker: WorkerIdentity,
-  holding: Holding,
+  turn: Turn,
+  holding: () => Holding,
   appetite: Appetite,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<Claim> {
@@ -74,7 +75,7 @@ export function* claim(
   );
   const taken = dealt.filter(({ expired }) => !expired);
   const leftOver = dealt.filter(({ id, expired }) => expired && !ended.has(id));
-  yield* writeOwnRow(dialect, worker, { ...holding, held: merged(holding.held, taken) });
+  yield* writeOwnRow(dialect, worker, turn, () => withTaken(holding(), taken));
   return {
     kind: 'claimed',
     sight,
@@ -89,19 +90,22 @@ export function* claim(
 /**
  * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
  * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them.
+ *
+ * @param holding what this worker has: what it had before and settles while the look is under way is not due either
  */
 export function* lookPastHeld(
   dialect: Dialect,
   worker: WorkerIdentity,
-  holding: Holding,
+  holding: () => Holding,
   perType: ReadonlyMap<string, number>,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<FreeSight> {
-  const margin = (type: string) => (heldElsewhere.get(type) ?? 0) + countOf(holding, type);
+  const before = holding();
+  const margin = (type: string) => (heldElsewhere.get(type) ?? 0) + countOf(before, type);
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
   const sight = yield* look(dialect, worker.applicationName, asked);
   const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
-  const own = heldByType([holding]);
+  const own = heldByType([before, holding()]);
   const due = new Map<string, readonly DueTask[]>();
   for (const [type, tasks] of sight.due) {
     const free = tasks.filter(({ id }) => !others.get(type)?.has(id) && !own.get(type)?.has(id));
@@ -113,12 +117,22 @@ export function* lookPastHeld(
   return { ...sight, due, heldElsewhere: sizes(others) };
 }
 
-/** The rows of claimed ids, read after the claim is committed. An id whose row is gone or finished is not among them. */
-export function* readClaimed(ids: readonly number[]): Work<DecodedTask[]> {
-  const found = yield* rows<TaskRow>(sql`
-    SELECT ${TASK_COLUMNS} FROM tbl_redotask WHERE id IN (${list(ids)}) AND status = 'PENDING'`);
+/** A claimed task as it was when somebody had knocked at its worker so often. */
+export type ReadTask = DecodedTask & { readonly knocks: number };
+
+/**
+ * The rows of claimed ids, read after the claim is committed, and at the same moment how often somebody has knocked at the
+ * worker. An id whose row is gone or finished is not among them.
+ */
+export function* readClaimed(workerId: string, ids: readonly number[]): Work<ReadTask[]> {
+  const found = yield* rows<TaskRow & { knocks: number | string | null }>(sql`
+    SELECT ${TASK_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
+    FROM tbl_redotask
+    WHERE id IN (${list(ids)}) AND status = 'PENDING'`);
   const byId = new Map(found.map((row) => [Number(row.id), row]));
-  return ids.flatMap((id) => byId.get(id) ?? []).map(decodeTask);
+  return ids
+    .flatMap((id) => byId.get(id) ?? [])
+    .map((row) => ({ ...decodeTask(row), knocks: Number(row.knocks) }));
 }
 
 /**
@@ -178,11 +192,15 @@ function* endExpired(dialect: Dialect, ids: readonly number[]): Work<ReadonlySet
   return new Set(ended);
 }
 
-const merged = (held: HeldIds, taken: readonly DealtTask[]): HeldIds => {
-  const all = new Map(Object.entries(held));
-  for (const { id, redoTaskId } of taken) all.set(redoTaskId, [...(all.get(redoTaskId) ?? []), id]);
-  return Object.fromEntries(all);
-};
+function withTaken({ held, running }: Holding, taken: readonly DealtTask[]): Holding {
+  const all = new Map(Object.entries(held).map(([type, ids]) => [type, [...ids]]));
+  for (const { id, redoTaskId } of taken) {
+    const ids = all.get(redoTaskId);
+    if (ids) ids.push(id);
+    else all.set(redoTaskId, [id]);
+  }
+  return { held: Object.fromEntries(all), running };
+}
 
 const countOf = ({ held, running }: Holding, type: string) =>
   (held[type]?.length ?? 0) + (running[type]?.length ?? 0);

@@ -1,6 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import type { Dialect } from './dialect.js';
-import type { Work } from './work.js';
+import { Turn } from './turn.js';
+import { NO_ANSWER, type Work } from './work.js';
 
 /** Injection token of the {@link Database} that the library works on. */
 export const REDO_DATABASE = Symbol.for('nestjs-redo:database');
@@ -21,6 +22,8 @@ export interface Database {
    * @throws {DatabaseTimeoutError} it took longer, or no connection became free: it may have been committed or not
    */
   transaction<T>(work: () => Work<T>, within?: number): Promise<T>;
+  /** Statements each for itself, without a transaction around them: at most one of them writes. */
+  autocommit<T>(work: () => Work<T>, within?: number): Promise<T>;
   /** Statements that only read, each for itself. */
   read<T>(work: () => Work<T>, within?: number): Promise<T>;
   /** Closes what this object opened; the application's data source is not its own. */
@@ -31,6 +34,11 @@ export interface Database {
 export async function runOn<T>(dialect: Dialect, runner: QueryRunner, work: Work<T>): Promise<T> {
   let step = work.next();
   while (!step.done) {
+    if (step.value instanceof Turn) {
+      await step.value.come();
+      step = work.next(NO_ANSWER);
+      continue;
+    }
     let result;
     try {
       const { text, values } = dialect.forDriver(step.value);

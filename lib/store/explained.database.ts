@@ -18,6 +18,10 @@ export class ExplainedDatabase implements Database {
     return explained(this, this.database.transaction(work, within));
   }
 
+  autocommit<T>(work: () => Work<T>, within?: number): Promise<T> {
+    return explained(this, this.database.autocommit(work, within));
+  }
+
   read<T>(work: () => Work<T>, within?: number): Promise<T> {
     return explained(this, this.database.read(work, within));
   }

@@ -1,6 +1,7 @@
 import type { Dialect } from './dialect.js';
 import { decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
-import { inChunks, joined, sql, type Statement } from './sql.js';
+import { inChunks, joined, nothing, sql, type Statement } from './sql.js';
+import type { Turn } from './turn.js';
 import { affected, rows, type Work } from './work.js';
 
 /** One running instance: what its row of `tbl_redo_worker` says for as long as it lives. */
@@ -64,15 +65,34 @@ export function* register(dialect: Dialect, worker: WorkerIdentity): Work<void> 
 /**
  * Writes a worker's whole row and renews its lease: the fence that every write of a worker goes through.
  *
+ * @param holding worked out when its turn has come
  * @throws {LeaseLostError} the row is gone
  */
-export function* writeOwnRow(dialect: Dialect, worker: WorkerIdentity, holding: Holding): Work<void> {
+export function* writeOwnRow(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  turn: Turn,
+  holding: () => Holding,
+): Work<void> {
+  if (!(yield* updateOwnRow(dialect, worker, turn, holding))) throw new LeaseLostError();
+}
+
+/** @returns whether its row is there, and `condition` holds of it */
+export function* updateOwnRow(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  turn: Turn,
+  holding: () => Holding,
+  condition: Statement = nothing,
+): Work<boolean> {
+  yield turn;
+  const { held, running } = holding();
   const found = yield* affected(sql`
     UPDATE tbl_redo_worker
-    SET held = ${JSON.stringify(holding.held)}, running = ${JSON.stringify(holding.running)},
+    SET held = ${JSON.stringify(held)}, running = ${JSON.stringify(running)},
         handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease}
-    WHERE id = ${worker.id}`);
-  if (found === 0) throw new LeaseLostError();
+    WHERE id = ${worker.id} ${condition}`);
+  return found > 0;
 }
 
 export function* deleteRow(workerId: string): Work<void> {

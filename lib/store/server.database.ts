@@ -25,21 +25,17 @@ export class ServerDatabase implements Database {
     this.name = `${dataSource.options.type} database '${String(dataSource.options.database)}'`;
   }
 
-  async transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
-    const once = async (runner: QueryRunner) => {
+  transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
+    return this.untilKept(async (runner) => {
       await runner.startTransaction('READ COMMITTED');
       const result = await runOn(this.dialect, runner, work());
       await runner.commitTransaction();
       return result;
-    };
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.withRunner(once, within);
-      } catch (error) {
-        if (tries >= TRIES || !this.dialect.isRolledBack(error)) throw error;
-        await delay(BETWEEN_TRIES * tries * (0.5 + Math.random()));
-      }
-    }
+    }, within);
+  }
+
+  autocommit<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
+    return this.untilKept((runner) => runOn(this.dialect, runner, work()), within);
   }
 
   read<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
@@ -48,6 +44,18 @@ export class ServerDatabase implements Database {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** What the server rolled back by itself is tried again. */
+  private async untilKept<T>(once: (runner: QueryRunner) => Promise<T>, within: number): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.withRunner(once, within);
+      } catch (error) {
+        if (tries >= TRIES || !this.dialect.isRolledBack(error)) throw error;
+        await delay(BETWEEN_TRIES * tries * (0.5 + Math.random()));
+      }
+    }
   }
 
   private async withRunner<T>(use: (runner: QueryRunner) => Promise<T>, within: number): Promise<T> {

@@ -3,72 +3,56 @@ import { deleteRow, type Holding, NOTHING_HELD, type WorkerIdentity, writeOwnRow
 import type { Again, Dead, Parked, Settlement, Succeeded } from './settlement.js';
 import { byId, inChunks, list, sql } from './sql.js';
 import { lockFreeTasks, type TaskState } from './task.lock.js';
-import type { TaskRow } from './task.row.js';
-import { rows, type Work } from './work.js';
+import type { Turn } from './turn.js';
+import type { Work } from './work.js';
 
 /** An UPDATE that holds another value for each row looks through all of them for each: short chunks keep that cheap. */
 const CHUNK = 100;
 
-/** What became of settlements. Those in neither set had nothing to change: a person or a repeated flush was first. */
+/** What became of settlements. Those in neither set had nothing to change: a person or a repeated settling was first. */
 export interface Settled {
   readonly written: ReadonlySet<number>;
   /** Somebody has the row locked, so it was passed over: to be tried again. */
   readonly locked: ReadonlySet<number>;
 }
 
-/** What one flush carries. */
-export interface Flush {
+/** What one settling carries. */
+export interface Settling {
   readonly settlements: readonly Settlement[];
   /** Succeeded tasks are kept as such, not deleted. */
   readonly keepSucceeded: boolean;
-  /** Tasks about to begin that were read a while ago: a person may have ended them meanwhile. */
-  readonly doubtful: readonly number[];
-  /** The worker's row, knowing which settlements must wait and which doubtful tasks are not to begin. */
-  readonly holding: (locked: ReadonlySet<number>, gone: ReadonlySet<number>) => Holding;
-}
-
-export interface Flushed extends Settled {
-  /** Doubtful tasks that are not pending any more. */
-  readonly gone: ReadonlySet<number>;
+  /** The worker's row, knowing which settlements must wait. */
+  readonly holding: (locked: ReadonlySet<number>) => Holding;
 }
 
 /**
- * One flush: everything that ended, and the worker's row, which carries the next starts and is the fence: without it nothing
- * of this is committed.
+ * Everything that ended, and the worker's row, which is the fence: without it nothing of this is committed.
  *
  * @throws {LeaseLostError} the row is gone
  */
-export function* flush(
+export function* settle(
   dialect: Dialect,
   worker: WorkerIdentity,
-  { settlements, keepSucceeded, doubtful, holding }: Flush,
-): Work<Flushed> {
+  turn: Turn,
+  { settlements, keepSucceeded, holding }: Settling,
+): Work<Settled> {
   const settled = yield* settleEach(dialect, settlements, keepSucceeded);
-  const gone = yield* notPending(doubtful);
-  yield* writeOwnRow(dialect, worker, holding(settled.locked, gone));
-  return { ...settled, gone };
+  yield* writeOwnRow(dialect, worker, turn, () => holding(settled.locked));
+  return settled;
 }
 
-/** The last flush of a worker that stops: its row goes, and with it everything that it still held. */
+/** The last settling of a worker that stops: its row goes, and with it everything that it still held. */
 export function* handBack(
   dialect: Dialect,
   worker: WorkerIdentity,
+  turn: Turn,
   settlements: readonly Settlement[],
   keepSucceeded: boolean,
 ): Work<Settled> {
   const holding = () => NOTHING_HELD;
-  const settled = yield* flush(dialect, worker, { settlements, keepSucceeded, doubtful: [], holding });
+  const settled = yield* settle(dialect, worker, turn, { settlements, keepSucceeded, holding });
   yield* deleteRow(worker.id);
   return settled;
-}
-
-function* notPending(ids: readonly number[]): Work<ReadonlySet<number>> {
-  const gone = new Set(ids);
-  if (ids.length === 0) return gone;
-  const pending = yield* rows<Pick<TaskRow, 'id'>>(sql`
-    SELECT id FROM tbl_redotask WHERE id IN (${list(ids)}) AND status = 'PENDING'`);
-  for (const { id } of pending) gone.delete(Number(id));
-  return gone;
 }
 
 /**

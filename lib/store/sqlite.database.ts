@@ -5,7 +5,8 @@ import { stillLocked } from '../redo.messages.js';
 import type { Database } from './database.js';
 import type { Statement } from './sql.js';
 import { sqliteDialect } from './sqlite.dialect.js';
-import type { Answer, Row, Work } from './work.js';
+import { Turn } from './turn.js';
+import { type Answer, NO_ANSWER, type Row, type Work } from './work.js';
 
 /** The part of better-sqlite3's interface that is needed here. */
 interface SqliteHandle {
@@ -57,6 +58,11 @@ export class SqliteDatabase implements Database {
     });
   }
 
+  /** In a transaction: a write that finds the file locked must find it so at its BEGIN, where nothing is half done. */
+  autocommit<T>(work: () => Work<T>, within = this.patience): Promise<T> {
+    return this.transaction(work, within);
+  }
+
   read<T>(work: () => Work<T>, within = this.patience): Promise<T> {
     return this.whenFree(within, (handle) => this.do(handle, work()));
   }
@@ -76,7 +82,7 @@ export class SqliteDatabase implements Database {
         const handle = await this.handle();
         if (!handle.inTransaction) return use(handle);
       } catch (error) {
-        if (!this.dialect.isRolledBack(error)) throw error;
+        if (!(error instanceof TurnNotFree) && !this.dialect.isRolledBack(error)) throw error;
       }
       if (performance.now() >= giveUpAt) throw new DatabaseTimeoutError(stillLocked(within));
       await delay(wait * (0.5 + Math.random()));
@@ -88,7 +94,7 @@ export class SqliteDatabase implements Database {
     while (!step.done) {
       let answer: Answer;
       try {
-        answer = this.ask(handle, step.value);
+        answer = step.value instanceof Turn ? taken(step.value) : this.ask(handle, step.value);
       } catch (error) {
         step = work.throw(error);
         continue;
@@ -143,6 +149,14 @@ export class SqliteDatabase implements Database {
     await this.own.initialize();
     return handleOf(this.own);
   }
+}
+
+/** All in one turn of the event loop, so there is no waiting for it here: it is tried again from the beginning. */
+class TurnNotFree extends Error {}
+
+function taken(turn: Turn): Answer {
+  if (!turn.takeIfFree()) throw new TurnNotFree();
+  return NO_ANSWER;
 }
 
 const isInMemory = ({ options }: DataSource) => /^$|:memory:|mode=memory/.test(String(options.database));

@@ -1,4 +1,5 @@
 import type { Statement } from './sql.js';
+import type { Turn } from './turn.js';
 
 /** What a database answers to one statement. */
 export interface Answer {
@@ -12,11 +13,15 @@ export interface Answer {
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * Several statements that belong together, written as a generator: it yields each statement and is given its answer.
+ * Several statements that belong together, written as a generator: it yields each statement and is given its answer. Where
+ * it yields a turn it goes on once that has come.
  * So one piece of code serves drivers that answer later (a server) and a driver that answers at once (SQLite, where a
  * transaction of ours must begin and end in one turn of the event loop), and a test can stop it at any statement.
  */
-export type Work<T> = Generator<Statement, T, Answer>;
+export type Work<T> = Generator<Statement | Turn, T, Answer>;
+
+/** What is answered to a turn. */
+export const NO_ANSWER: Answer = { rows: [], affected: 0, insertId: NaN };
 
 /** One statement's rows. */
 export function* rows<R>(statement: Statement): Work<readonly R[]> {

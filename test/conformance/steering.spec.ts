@@ -621,12 +621,40 @@ forEachDatabase((database) => {
   });
 
   describe('pause and resume', () => {
+    test('hold also for what another instance has claimed: none of it begins afterwards', async () => {
+      const ran: number[] = [];
+      const blocked = gate();
+      const handlers = {
+        notify: (index: number) => {
+          ran.push(index);
+          return index === 30 ? blocked.passed : undefined;
+        },
+      };
+      await start({ handlers, options: { worker: false } });
+      const other = await startOther({ handlers, options: { concurrency: 2 } });
+      await app.redo.pause('notify');
+      await other.redo.redrive();
+      const order = [...range(30), 30, 30, ...range(20).map((index) => 100 + index)];
+      const added = ids(await app.redo.addRedoTasks('notify', order));
+      await app.redo.resume('notify');
+      const passed = other.redo.redrive();
+      for (const id of added.slice(30, 32)) await other.told('started', id);
+      await app.redo.pause('notify');
+      blocked.open();
+      await passed;
+      expect(ran).toHaveLength(32);
+      await app.redo.resume('notify');
+      await other.redo.redrive();
+      expect(ran).toHaveLength(52);
+    });
+
     test('hold for all instances', async () => {
       const ran: string[] = [];
       const handlers = { notify: () => void ran.push('notify'), refund: () => void ran.push('refund') };
       await start({ handlers });
       const other = await startOther({ handlers });
       expect(await app.redo.pause('notify')).toBe(true);
+      await Promise.all([app, other].map(({ redo }) => redo.redrive()));
       await Promise.all([app, other].map(({ redo }) => redo.addRedoTasks('notify', range(5))));
       await app.told('succeeded', (await app.redo.addRedoTask('refund', 1)).id);
       await Promise.all([app, other].map(({ redo }) => redo.redrive()));

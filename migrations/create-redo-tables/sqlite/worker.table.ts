@@ -11,7 +11,8 @@ export async function createWorkerTable(queryRunner: QueryRunner): Promise<void>
       lease_until      INTEGER NOT NULL,    -- counts as alive until then, epoch ms (UTC); later its tasks are due again
       handlers         TEXT NOT NULL,       -- task types it has handlers for, JSON list
       held             TEXT NOT NULL,       -- ids of tasks it has claimed but not begun
-      running          TEXT NOT NULL        -- ids of tasks whose handler has begun, each with its attempt number
+      running          TEXT NOT NULL,       -- ids of tasks whose handler has begun, each with its attempt number
+      knocks           INTEGER NOT NULL DEFAULT 0 -- grows when people change tasks: it then reads again what it holds
     )`);
   await queryRunner.query(`
     CREATE INDEX IF NOT EXISTS idx_redo_worker_application
