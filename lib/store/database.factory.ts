@@ -3,19 +3,24 @@ import { RedoConfigurationError } from '../redo.errors.js';
 import { unsupportedDatabase } from '../redo.messages.js';
 import type { Database } from './database.js';
 import { ExplainedDatabase } from './explained.database.js';
+import type { ServerDialect } from './dialect.js';
 import { mysqlDialect } from './mysql.dialect.js';
+import { postgresDialect } from './postgres.dialect.js';
 import { ServerDatabase } from './server.database.js';
 import { SqliteDatabase } from './sqlite.database.js';
 
 type MakeDatabase = (dataSource: DataSource, patience: number) => Database;
 
-const onMysql: MakeDatabase = (dataSource, patience) =>
-  new ServerDatabase(dataSource, mysqlDialect, patience);
+const onServer =
+  (dialect: ServerDialect): MakeDatabase =>
+  (dataSource, patience) =>
+    new ServerDatabase(dataSource, dialect, patience);
 
 /** TypeORM's data source types → how to talk to them. */
 const DATABASES: Readonly<Record<string, MakeDatabase | undefined>> = {
-  mysql: onMysql,
-  mariadb: onMysql,
+  mysql: onServer(mysqlDialect),
+  mariadb: onServer(mysqlDialect),
+  postgres: onServer(postgresDialect),
   'better-sqlite3': (dataSource, patience) => new SqliteDatabase(dataSource, patience),
 };
 

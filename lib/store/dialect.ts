@@ -1,5 +1,6 @@
+import type { QueryRunner } from 'typeorm';
 import type { Statement } from './sql.js';
-import type { Answer, Work } from './work.js';
+import type { Work } from './work.js';
 
 /** A statement as a driver takes it. */
 export interface DriverStatement {
@@ -29,8 +30,8 @@ export interface Dialect {
   readonly forUpdateSkipLocked: Statement;
   /** Reads the newest committed rows, whatever the snapshot of the caller's transaction, and keeps them as they are. */
   readonly forShare: Statement;
-  /** The ids of a multi-row INSERT, in the order of its rows. */
-  insertedIds(answer: Answer, count: number): Work<number[]>;
+  /** Inserts `count` task rows and gives their ids, in the order of the rows. */
+  insertTasks(columns: Statement, values: Statement, count: number): Work<number[]>;
   /**
    * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. It reads them
    * as they are now, whatever the snapshot of the transaction.
@@ -40,14 +41,22 @@ export interface Dialect {
   deleteTasks(ids: readonly number[]): Statement;
   /** Inserts rows whose `dedupe_hash` is free and passes over the others: hash → id of each row that it created. */
   insertFree(columns: Statement, values: Statement, hashes: readonly string[]): Work<Map<string, number>>;
+  /** Does a statement that may meet a unique key which somebody has. `false`: it did, and nothing happened. */
+  unlessTaken(statement: Statement): Work<boolean>;
   /** A table is missing. */
   isMissingTable(error: unknown): boolean;
-  /** A unique key is taken. */
-  isDuplicate(error: unknown): boolean;
   /** The statement did not happen and may be tried again: deadlock, lock time-out, a busy file. */
   isRolledBack(error: unknown): boolean;
   /** The server read the statement and refused it: it surely did not happen. Not so when the connection was lost. */
   isRefused(error: unknown): boolean;
+}
+
+/** What differs between servers beside their SQL: how their drivers and sessions are handled. */
+export interface ServerDialect extends Dialect {
+  /** Begins a READ COMMITTED transaction. */
+  begin(runner: QueryRunner): Promise<void>;
+  /** Closes a driver's connection at once, also in the midst of a statement; its pool opens another one when it needs to. */
+  close(connection: unknown): void;
 }
 
 /**
@@ -60,4 +69,15 @@ export type TaskLock = 'wait' | 'skip' | 'share';
 export function driverError(error: unknown): { code?: string; errno?: number; message?: string } {
   const wrapped = error as { driverError?: object } | null | undefined;
   return wrapped?.driverError ?? (error as object | null) ?? {};
+}
+
+/** @returns `false`: the statement failed in the expected way */
+export function* tried(statement: Statement, isExpected: (error: unknown) => boolean): Work<boolean> {
+  try {
+    yield statement;
+    return true;
+  } catch (error) {
+    if (isExpected(error)) return false;
+    throw error;
+  }
 }

@@ -54,8 +54,7 @@ export const dedupeHash = (applicationName: string, redoTaskId: string, dedupeKe
     .digest('hex');
 
 function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
-  const answer = yield sql`INSERT INTO tbl_redotask (${COLUMNS}) VALUES ${values(dialect, tasks)}`;
-  const ids = yield* dialect.insertedIds(answer, tasks.length);
+  const ids = yield* dialect.insertTasks(COLUMNS, values(dialect, tasks), tasks.length);
   return ids.map((id) => ({ id, created: true }));
 }
 

@@ -1,4 +1,4 @@
-import { type Dialect, driverError, type TaskLock } from './dialect.js';
+import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
 import { forMysql } from './mysql.text.js';
 import { list, sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
@@ -9,7 +9,7 @@ const DUPLICATE = 1062;
 const ROLLED_BACK = new Set([1213, 1205, 1020, 3572]);
 
 /** MySQL 8.0 and later, MariaDB 10.6 and later. */
-export const mysqlDialect: Dialect = {
+export const mysqlDialect: ServerDialect = {
   name: 'mysql',
   forDriver: ({ text, values }) => ({ text, values: values.map(forMysql) }),
   // By way of UTC_TIMESTAMP: UNIX_TIMESTAMP(NOW()) is an hour off in the hour that a time zone repeats in autumn.
@@ -25,7 +25,8 @@ export const mysqlDialect: Dialect = {
     sql`INSERT IGNORE INTO tbl_redo_pause (application_name, redo_task_id, pause_time) VALUES (${values})`,
   forUpdateSkipLocked: sql`FOR UPDATE SKIP LOCKED`,
   forShare: sql`LOCK IN SHARE MODE`,
-  insertedIds: function* (answer, count) {
+  insertTasks: function* (columns, values, count) {
+    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) VALUES ${values}`;
     const step = count > 1 ? yield* autoIncrementStep() : 1;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
@@ -49,10 +50,12 @@ export const mysqlDialect: Dialect = {
       LOCK IN SHARE MODE`);
     return new Map(created.map((row) => [row.dedupe_hash, Number(row.id)]));
   },
+  unlessTaken: (statement) => tried(statement, (error) => driverError(error).errno === DUPLICATE),
   isMissingTable: (error) => driverError(error).errno === NO_SUCH_TABLE,
-  isDuplicate: (error) => driverError(error).errno === DUPLICATE,
   isRolledBack: (error) => ROLLED_BACK.has(driverError(error).errno ?? 0),
   isRefused: (error) => typeof (driverError(error) as { sqlState?: string }).sqlState === 'string',
+  begin: (runner) => runner.startTransaction('READ COMMITTED'),
+  close: (connection) => (connection as { destroy(): void }).destroy(),
 };
 
 /** MySQL can't lock a list and must be told what to lock; MariaDB, which passes over `/*!80000`, has no OF. */

@@ -3,7 +3,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { DatabaseTimeoutError } from '../redo.errors.js';
 import { noAnswer, noConnectionFree } from '../redo.messages.js';
 import { type Database, runOn } from './database.js';
-import type { Dialect } from './dialect.js';
+import type { ServerDialect } from './dialect.js';
 import type { Work } from './work.js';
 
 /** Nobody waits longer for an answer, ms. */
@@ -19,7 +19,7 @@ export class ServerDatabase implements Database {
   /** @param patience how long to wait for a free connection, ms */
   constructor(
     private readonly dataSource: DataSource,
-    readonly dialect: Dialect,
+    readonly dialect: ServerDialect,
     private readonly patience: number,
   ) {
     this.name = `${dataSource.options.type} database '${String(dataSource.options.database)}'`;
@@ -27,7 +27,7 @@ export class ServerDatabase implements Database {
 
   transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
     return this.untilKept(async (runner) => {
-      await runner.startTransaction('READ COMMITTED');
+      await this.dialect.begin(runner);
       const result = await runOn(this.dialect, runner, work());
       await runner.commitTransaction();
       return result;
@@ -93,8 +93,7 @@ export class ServerDatabase implements Database {
         // The connection is broken: the server rolls back by itself.
       }
     }
-    const connection = (await runner.connect()) as { destroy?: () => void };
-    connection.destroy?.();
+    this.dialect.close(await runner.connect());
   }
 }
 

@@ -95,36 +95,36 @@ const ids = (settlements: readonly Settlement[]) => list(settlements.map(({ id }
 function* markSucceeded(dialect: Dialect, some: readonly Succeeded[]): Work<void> {
   yield sql`
     UPDATE tbl_redotask
-    SET exec_times = ${byId(some, ({ execTimes }) => execTimes)},
+    SET exec_times = ${byId(sql`exec_times`, some, ({ execTimes }) => execTimes)},
         next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL, dedupe_hash = NULL, status = 'SUCCEEDED'
     WHERE id IN (${ids(some)})`;
 }
 
 function* putOff(dialect: Dialect, some: readonly Again[]): Work<void> {
-  const due = sql`${dialect.now} + ${byId(some, ({ delay }) => delay)}`;
+  const due = sql`${dialect.now} + ${byId(sql`next_exec_time`, some, ({ delay }) => delay)}`;
   const bounded = dialect.greatest(sql`COALESCE(expire_time, ${due})`, dialect.now);
   yield sql`
     UPDATE tbl_redotask
-    SET exec_times = ${byId(some, ({ execTimes }) => execTimes)},
+    SET exec_times = ${byId(sql`exec_times`, some, ({ execTimes }) => execTimes)},
         next_exec_time = ${dialect.least(due, bounded)},
-        errors = ${byId(some, ({ errors }) => errors)}
+        errors = ${byId(sql`errors`, some, ({ errors }) => errors)}
     WHERE id IN (${ids(some)})`;
 }
 
 function* end(dialect: Dialect, some: readonly Dead[]): Work<void> {
   yield sql`
     UPDATE tbl_redotask
-    SET exec_times = ${byId(some, ({ execTimes }) => execTimes)},
-        dead_reason = ${byId(some, ({ reason }) => reason)},
-        dead_detail = ${byId(some, ({ detail }) => detail)},
+    SET exec_times = ${byId(sql`exec_times`, some, ({ execTimes }) => execTimes)},
+        dead_reason = ${byId(sql`dead_reason`, some, ({ reason }) => reason)},
+        dead_detail = ${byId(sql`dead_detail`, some, ({ detail }) => detail)},
         next_exec_time = ${dialect.now}, dedupe_hash = NULL, status = 'DEAD',
-        errors = ${byId(some, ({ errors }) => errors)}
+        errors = ${byId(sql`errors`, some, ({ errors }) => errors)}
     WHERE id IN (${ids(some)})`;
 }
 
 function* park(some: readonly Parked[]): Work<void> {
   yield sql`
     UPDATE tbl_redotask
-    SET status = 'PARKED', errors = ${byId(some, ({ errors }) => errors)}
+    SET status = 'PARKED', errors = ${byId(sql`errors`, some, ({ errors }) => errors)}
     WHERE id IN (${ids(some)})`;
 }

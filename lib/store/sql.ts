@@ -4,17 +4,28 @@ export type SqlValue = string | number | null;
 class Fragment {
   readonly #ours = true;
 
+  /** @param pieces the text, cut where a value goes: one piece more than there are values */
   constructor(
-    readonly text: string,
+    readonly pieces: readonly string[],
     readonly values: readonly SqlValue[],
   ) {}
+
+  /** With `?` where a value goes. */
+  get text(): string {
+    return this.pieces.join('?');
+  }
+
+  /** With `$1`, `$2`, … where a value goes. */
+  get numberedText(): string {
+    return this.pieces.reduce((text, piece, index) => `${text}$${index}${piece}`);
+  }
 
   static is(part: unknown): part is Fragment {
     return typeof part === 'object' && part !== null && #ours in part && part.#ours;
   }
 }
 
-/** One SQL statement: its text with `?` placeholders, and their values in order. */
+/** One SQL statement: its text, with places for values, and these in order. */
 export type Statement = Fragment;
 
 /** What may stand between statements in a row. */
@@ -25,46 +36,61 @@ export type Separator = ' AND ' | ' OR ' | ' UNION ALL ' | ', ' | ' ';
  * No value can reach the text.
  */
 export function sql(strings: TemplateStringsArray, ...parts: readonly (SqlValue | Statement)[]): Statement {
-  let text = strings[0] ?? '';
+  const pieces = [strings[0] ?? ''];
   const values: SqlValue[] = [];
   parts.forEach((part, index) => {
+    const after = strings[index + 1] ?? '';
     if (Fragment.is(part)) {
-      text += part.text;
-      values.push(...part.values);
+      append(pieces, values, part);
+      pieces[pieces.length - 1] += after;
     } else {
-      text += '?';
+      pieces.push(after);
       values.push(part);
     }
-    text += strings[index + 1];
   });
-  return new Fragment(text, values);
+  return new Fragment(pieces, values);
 }
 
 /** Nothing, where a dialect has nothing to say. */
 export const nothing = sql``;
 
 export function joined(statements: readonly Statement[], separator: Separator): Statement {
-  return new Fragment(
-    statements.map(({ text }) => text).join(separator),
-    statements.flatMap(({ values }) => values),
-  );
+  const pieces = [''];
+  const values: SqlValue[] = [];
+  statements.forEach((statement, index) => {
+    if (index > 0) pieces[pieces.length - 1] += separator;
+    append(pieces, values, statement);
+  });
+  return new Fragment(pieces, values);
 }
 
 /** `?, ?, ?` for an IN list. SQL has no empty one, so there is none here either. */
 export function list(values: readonly SqlValue[]): Statement {
   if (values.length === 0) throw new RangeError('an SQL list needs at least one value');
-  return new Fragment(values.map(() => '?').join(', '), values);
+  return new Fragment(['', ...values.slice(1).map(() => ', '), ''], values);
 }
 
-/** `CASE id WHEN 1 THEN … WHEN 2 THEN … END`: another value for each row of one UPDATE. */
+/**
+ * `CASE id WHEN 1 THEN … WHEN 2 THEN … ELSE like END`: another value for each row of one UPDATE.
+ *
+ * @param like a column of the values' type. No row comes to it; PostgreSQL knows from it of which type the parameters are
+ */
 export function byId<T extends { readonly id: number }>(
+  like: Statement,
   items: readonly T[],
   value: (item: T) => SqlValue,
 ): Statement {
   return sql`CASE id ${joined(
     items.map((item) => sql`WHEN ${item.id} THEN ${value(item)}`),
     ' ',
-  )} END`;
+  )} ELSE ${like} END`;
+}
+
+function append(pieces: string[], values: SqlValue[], added: Fragment): void {
+  const [first = '', ...others] = added.pieces;
+  pieces[pieces.length - 1] += first;
+  for (const piece of others) pieces.push(piece);
+  for (const value of added.values) values.push(value);
 }
 
 /** One statement holds about so many characters of values: servers limit the size of a packet. */

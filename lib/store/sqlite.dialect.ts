@@ -1,4 +1,4 @@
-import { type Dialect, driverError } from './dialect.js';
+import { type Dialect, driverError, tried } from './dialect.js';
 import { list, nothing, sql } from './sql.js';
 import { rows } from './work.js';
 
@@ -20,7 +20,8 @@ export const sqliteDialect: Dialect = {
   forUpdateSkipLocked: nothing,
   forShare: nothing,
   // The driver reports the last id; there is one writer, and AUTOINCREMENT counts by one.
-  insertedIds: function* (answer, count) {
+  insertTasks: function* (columns, values, count) {
+    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) VALUES ${values}`;
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
   lockTasks: (columns, ids) =>
@@ -33,8 +34,9 @@ export const sqliteDialect: Dialect = {
       RETURNING id, dedupe_hash`);
     return new Map(created.map((row) => [row.dedupe_hash, row.id]));
   },
+  unlessTaken: (statement) =>
+    tried(statement, (error) => /^SQLITE_CONSTRAINT_UNIQUE/.test(driverError(error).code ?? '')),
   isMissingTable: (error) => /no such table/.test(driverError(error).message ?? ''),
-  isDuplicate: (error) => /^SQLITE_CONSTRAINT_UNIQUE/.test(driverError(error).code ?? ''),
   isRolledBack: (error) => /^SQLITE_(BUSY|LOCKED)/.test(driverError(error).code ?? ''),
   isRefused: (error) => /^SQLITE_/.test(driverError(error).code ?? ''),
 };

@@ -122,11 +122,5 @@ function* lockChunk(
 function* takeKey(dialect: Dialect, id: number, hash: string): Work<boolean> {
   const [other] = yield* rows(sql`SELECT id FROM tbl_redotask WHERE dedupe_hash = ${hash} AND id <> ${id}`);
   if (other) return false;
-  try {
-    yield sql`UPDATE tbl_redotask SET dedupe_hash = ${hash} WHERE id = ${id}`;
-    return true;
-  } catch (error) {
-    if (dialect.isDuplicate(error)) return false;
-    throw error;
-  }
+  return yield* dialect.unlessTaken(sql`UPDATE tbl_redotask SET dedupe_hash = ${hash} WHERE id = ${id}`);
 }

@@ -27,10 +27,20 @@ describe('sql', () => {
       { id: 7, to: 'x' },
       { id: 8, to: 'y' },
     ];
-    expect(byId(items, ({ to }) => to)).toMatchObject({
-      text: 'CASE id WHEN ? THEN ? WHEN ? THEN ? END',
+    expect(byId(sql`name`, items, ({ to }) => to)).toMatchObject({
+      text: 'CASE id WHEN ? THEN ? WHEN ? THEN ? ELSE name END',
       values: [7, 'x', 8, 'y'],
     });
+  });
+
+  test('parameters are numbered in the order of their values where a driver wants that, however statements are nested', () => {
+    const inner = joined([sql`b = ${2}`, sql`c IN (${list([3, 4])})`], ' AND ');
+    const statement = sql`SELECT '?', '$1' FROM t WHERE a = ${1} AND ${inner} LIMIT ${5}`;
+    expect(statement.numberedText).toBe(
+      `SELECT '?', '$1' FROM t WHERE a = $1 AND b = $2 AND c IN ($3, $4) LIMIT $5`,
+    );
+    expect(statement.values).toEqual([1, 2, 3, 4, 5]);
+    expect(sql`SELECT 1`.numberedText).toBe('SELECT 1');
   });
 
   test('no value reaches the text, not even one that looks like a statement', () => {
@@ -38,6 +48,7 @@ describe('sql', () => {
       fc.property(fc.string({ unit: 'binary' }), fc.integer(), (text, number) => {
         const statement = sql`x = ${text}, y = ${number}, z IN (${list([text])})`;
         expect(statement.text).toBe('x = ?, y = ?, z IN (?)');
+        expect(statement.numberedText).toBe('x = $1, y = $2, z IN ($3)');
         expect(statement.values).toEqual([text, number, text]);
       }),
     );

@@ -1,0 +1,87 @@
+import { runOn } from './database.js';
+import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
+import { sql, type Statement } from './sql.js';
+import { rows, type Work } from './work.js';
+
+const UNDEFINED_TABLE = '42P01';
+const UNIQUE_VIOLATION = '23505';
+/** Deadlock, serialization failure, lock not available, cancelled (a time-out of the server's, or a person). */
+const ROLLED_BACK = new Set(['40P01', '40001', '55P03', '57014']);
+/** Connection exceptions, a server that shuts down or has crashed, a session that was idle in its transaction for too long. */
+const CONNECTION_LOST = /^(08|57P|25P03)/;
+
+/** PostgreSQL 13 and later, through `pg`. */
+export const postgresDialect: ServerDialect = {
+  name: 'postgres',
+  forDriver: ({ numberedText, values }) => ({ text: numberedText, values }),
+  // The statement's own time: now() is the transaction's, which may have begun long ago in the caller's hands, and
+  // clock_timestamp() moves while a statement runs, so that no range of an index could end at it.
+  now: sql`CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp()) * 1000) AS BIGINT)`,
+  least: (one, other) => sql`LEAST(${one}, ${other})`,
+  greatest: (one, other) => sql`GREATEST(${one}, ${other})`,
+  unionMember: (select) => sql`(${select})`,
+  lockRow: (resource) =>
+    sql`SELECT id FROM tbl_pessimistic_lock WHERE resource = ${resource} FOR UPDATE SKIP LOCKED`,
+  createLockRow: (resource, description) => sql`
+    INSERT INTO tbl_pessimistic_lock (resource, description) VALUES (${resource}, ${description})
+    ON CONFLICT (resource) DO NOTHING`,
+  insertPause: (values) => sql`
+    INSERT INTO tbl_redo_pause (application_name, redo_task_id, pause_time) VALUES (${values})
+    ON CONFLICT (application_name, redo_task_id) DO NOTHING`,
+  forUpdateSkipLocked: sql`FOR UPDATE SKIP LOCKED`,
+  forShare: sql`FOR SHARE`,
+  // The rows of one INSERT get their ids in order; nothing says that RETURNING keeps to it.
+  insertTasks: function* (columns, values) {
+    const created = yield* rows<{ id: number | string }>(sql`
+      INSERT INTO tbl_redotask (${columns}) VALUES ${values} RETURNING id`);
+    return created.map(({ id }) => Number(id)).sort((one, other) => one - other);
+  },
+  lockTasks: (columns, ids, how) => sql`
+    SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids)} ORDER BY id ${TASK_LOCKS[how]}`,
+  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids)}`,
+  insertFree: function* (columns, values) {
+    const created = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
+      INSERT INTO tbl_redotask (${columns}) VALUES ${values}
+      ON CONFLICT (dedupe_hash) WHERE dedupe_hash IS NOT NULL DO NOTHING
+      RETURNING id, dedupe_hash`);
+    return new Map(created.map((row) => [row.dedupe_hash, Number(row.id)]));
+  },
+  // A statement that fails takes its whole transaction with it, but for what was before a savepoint.
+  unlessTaken: function* (statement): Work<boolean> {
+    yield sql`SAVEPOINT redo_unless_taken`;
+    const done = yield* tried(statement, (error) => driverError(error).code === UNIQUE_VIOLATION);
+    if (!done) yield sql`ROLLBACK TO SAVEPOINT redo_unless_taken`;
+    yield sql`RELEASE SAVEPOINT redo_unless_taken`;
+    return done;
+  },
+  isMissingTable: (error) => driverError(error).code === UNDEFINED_TABLE,
+  isRolledBack: (error) => ROLLED_BACK.has(driverError(error).code ?? ''),
+  isRefused: (error) => {
+    const { code = '', severity } = driverError(error) as { code?: string; severity?: string };
+    return severity !== undefined && !CONNECTION_LOST.test(code);
+  },
+  begin: async (runner) => {
+    await runner.startTransaction();
+    await runOn(postgresDialect, runner, settings());
+  },
+  close: (connection) => void (connection as { end(): Promise<void> }).end(),
+};
+
+/**
+ * A client that is cut off in the midst of a transaction leaves it open behind it, and with it the lock row locked: the
+ * server ends it by itself after a while. One statement follows another at once as long as the client lives.
+ */
+function* settings(): Work<void> {
+  yield sql`
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL idle_in_transaction_session_timeout = '15s'`;
+}
+
+const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
+  wait: sql`FOR UPDATE`,
+  skip: sql`FOR UPDATE SKIP LOCKED`,
+  share: sql`FOR SHARE`,
+};
+
+/** One parameter for any number of ids. */
+const anyOf = (ids: readonly number[]): Statement => sql`ANY (CAST(${`{${ids.join(',')}}`} AS BIGINT[]))`;
