@@ -1,7 +1,7 @@
 import type { DataSourceOptions } from 'typeorm';
 
 const ALLOWED = `allowed: mysql://user:password@host:3306/database, mariadb://user:password@host:3306/database,
-sqlite:///absolute/path, sqlite:relative/path, sqlite::memory:`;
+postgres://user:password@host:5432/database, sqlite:///absolute/path, sqlite:relative/path, sqlite::memory:`;
 
 /** The data source that a `DATABASE_URL` names. Drivers are loaded only for the database that is asked for. */
 export async function optionsOf(url: string | undefined): Promise<DataSourceOptions> {
@@ -10,7 +10,10 @@ export async function optionsOf(url: string | undefined): Promise<DataSourceOpti
   switch (scheme) {
     case 'mysql':
     case 'mariadb':
+    case 'postgres':
       return { type: scheme, url };
+    case 'postgresql':
+      return { type: 'postgres', url };
     case 'sqlite':
       return { type: 'better-sqlite3', driver: await sqliteDriver(), database: sqlitePath(url) };
     case undefined:

@@ -1,5 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { mysqlRedoTables } from './mysql/mysql.redo-tables.js';
+import { postgresRedoTables } from './postgres/postgres.redo-tables.js';
 import { sqliteRedoTables } from './sqlite/sqlite.redo-tables.js';
 
 /** What this migration does on one kind of database. Each step may be repeated after a run that broke off. */
@@ -11,6 +12,7 @@ export interface RedoTables {
 const REDO_TABLES: Readonly<Record<string, RedoTables>> = {
   mysql: mysqlRedoTables,
   mariadb: mysqlRedoTables,
+  postgres: postgresRedoTables,
   'better-sqlite3': sqliteRedoTables,
 };
 

@@ -40,13 +40,19 @@ export async function onOneConnection(
   });
 }
 
+const MYSQL_TABLES =
+  'SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()';
+
+const TABLES: Readonly<Record<TestDatabase['kind'], string>> = {
+  sqlite: `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
+  mariadb: MYSQL_TABLES,
+  mysql: MYSQL_TABLES,
+  postgres: 'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()',
+};
+
 /** Names of all tables except TypeORM's own. */
 export async function tablesOf(database: TestDatabase): Promise<string[]> {
-  const rows = await database.query<{ name: string }>(
-    database.kind === 'sqlite'
-      ? `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
-      : `SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()`,
-  );
+  const rows = await database.query<{ name: string }>(TABLES[database.kind]);
   return rows
     .map((row) => row.name)
     .filter((name) => name !== 'migrations')
@@ -65,7 +71,19 @@ export interface Column {
 }
 
 /** All that a server says of a table, columns and keys in order. */
-export async function structureOf(database: TestDatabase, table: string) {
+export function structureOf(database: TestDatabase, table: string): Promise<Structure> {
+  return database.kind === 'postgres'
+    ? postgresStructureOf(database, table)
+    : mysqlStructureOf(database, table);
+}
+
+export interface Structure {
+  columns: Column[];
+  keys: Record<string, unknown>[];
+  itself: { comment: string } | undefined;
+}
+
+async function mysqlStructureOf(database: TestDatabase, table: string): Promise<Structure> {
   const columns = await database.query<Column>(
     `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS \`default\`,
             CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, EXTRA AS extra, COLUMN_COMMENT AS comment
@@ -90,18 +108,35 @@ export async function structureOf(database: TestDatabase, table: string) {
   return { columns, keys, itself };
 }
 
-export async function rowsOf(database: TestDatabase, table: string): Promise<Record<string, unknown>[]> {
-  return database.query(`SELECT * FROM ${table} ORDER BY id`);
+async function postgresStructureOf(database: TestDatabase, table: string): Promise<Structure> {
+  const columns = await database.query<Column>(
+    `SELECT column_name AS name, format_type(a.atttypid, a.atttypmod) AS type, is_nullable AS nullable,
+            column_default AS "default", character_set_name AS charset, collation_name AS collation,
+            identity_generation AS extra, COALESCE(col_description(a.attrelid, a.attnum), '') AS comment
+       FROM information_schema.columns AS c
+       JOIN pg_attribute AS a ON a.attrelid = to_regclass(c.table_name) AND a.attname = c.column_name
+      WHERE table_schema = current_schema() AND table_name = ?
+      ORDER BY ordinal_position`,
+    [table],
+  );
+  const keys = await database.query(
+    `SELECT indexname AS name, indexdef AS definition
+       FROM pg_indexes
+      WHERE schemaname = current_schema() AND tablename = ?
+      ORDER BY indexname`,
+    [table],
+  );
+  const [itself] = await database.query<{ comment: string }>(
+    `SELECT relkind AS kind, reloptions AS options, COALESCE(obj_description(oid, 'pg_class'), '') AS comment
+       FROM pg_class
+      WHERE oid = to_regclass(?)`,
+    [table],
+  );
+  return { columns, keys, itself };
 }
 
-/** The database's now in epoch ms. */
-export async function nowOf(database: TestDatabase): Promise<number> {
-  const [row] = await database.query<{ now: number | string }>(
-    database.kind === 'sqlite'
-      ? `SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) AS now`
-      : `SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED) AS now`,
-  );
-  return Number(row!.now);
+export async function rowsOf(database: TestDatabase, table: string): Promise<Record<string, unknown>[]> {
+  return database.query(`SELECT * FROM ${table} ORDER BY id`);
 }
 
 /** A task as this library adds it. */

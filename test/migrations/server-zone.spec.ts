@@ -3,7 +3,8 @@ import { createDatabase, type TestDatabase } from '../support/databases.js';
 import { addSeedTasks, createSeedTables, SEED_TASKS } from '../support/seed-tables.js';
 import { startServer, type DatabaseServer } from '../support/servers.js';
 import { currentTestRun } from '../support/test-run.js';
-import { addTask, migrate, nowOf, revert, rowsOf } from './migrating.js';
+import { nowOf } from '../support/database-clock.js';
+import { addTask, migrate, revert, rowsOf } from './migrating.js';
 
 /** Dates on the wall of a server in New York, and when they were. */
 const DATES = {

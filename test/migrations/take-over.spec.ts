@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { forEachServer, type TestDatabase } from '../support/databases.js';
 import { addSeedTasks, createSeedTables, SEED_TASKS } from '../support/seed-tables.js';
-import { migrate, nowOf, onOneConnection, rowsOf, structureOf, tablesOf } from './migrating.js';
+import { nowOf } from '../support/database-clock.js';
+import { migrate, onOneConnection, rowsOf, structureOf, tablesOf } from './migrating.js';
 
 let schema: TestDatabase;
 afterEach(() => schema.drop());

@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import { inTransaction } from '../in-transaction.js';
 import type { RedoTables } from '../redo-tables.js';
 import { createLockTable, revertLockTable } from './lock.table.js';
 import { createPauseTable, dropPauseTable } from './pause.table.js';
@@ -25,16 +25,3 @@ export const sqliteRedoTables: RedoTables = {
     });
   },
 };
-
-/** TypeORM begins one for migrations, unless it is told not to (`migrationsTransactionMode: 'none'`). */
-async function inTransaction(queryRunner: QueryRunner, work: () => Promise<void>): Promise<void> {
-  if (queryRunner.isTransactionActive) return work();
-  await queryRunner.startTransaction();
-  try {
-    await work();
-    await queryRunner.commitTransaction();
-  } catch (error) {
-    await queryRunner.rollbackTransaction();
-    throw error;
-  }
-}
