@@ -9,6 +9,7 @@ import {
   type TestApp,
   type TestAppOptions,
 } from '../support/redo-app.js';
+import { refuseWord } from '../support/refused-words.js';
 import { StatementLog } from '../support/statement-log.js';
 import { type TestDatabase } from '../support/test-database.js';
 
@@ -38,14 +39,7 @@ forEachDatabase((database) => {
 
   /** The database itself refuses rows whose parameters hold this word. */
   const refusePoison = () =>
-    schema.query(
-      schema.kind === 'sqlite'
-        ? `CREATE TRIGGER poison BEFORE INSERT ON tbl_redotask WHEN NEW.req_param LIKE '%poison%'
-           BEGIN SELECT RAISE(ABORT, 'poisonous'); END`
-        : `CREATE TRIGGER poison BEFORE INSERT ON tbl_redotask FOR EACH ROW
-           IF NEW.req_param LIKE '%poison%' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'poisonous'; END IF`,
-    );
-  const allowPoison = () => schema.query('DROP TRIGGER poison');
+    refuseWord(schema, { on: 'INSERT', word: 'poison', in: ['req_param'], message: 'poisonous' });
 
   describe('addRedoTask', () => {
     test('gives the id of the new task, and created: true', async () => {
@@ -220,7 +214,7 @@ forEachDatabase((database) => {
 
     test('one call that the database refuses fails alone', async () => {
       await start({ handlers: { notify: definition } });
-      await refusePoison();
+      const allowPoison = await refusePoison();
       try {
         const outcomes = await Promise.allSettled(
           range(40).map((index) => app.redo.addRedoTask('notify', index === 17 ? 'poison' : index)),
@@ -313,7 +307,7 @@ forEachDatabase((database) => {
 
     test('of which the database refuses one row adds none, also where it takes several statements', async () => {
       await start({ handlers: { notify: definition } });
-      await refusePoison();
+      const allowPoison = await refusePoison();
       try {
         // About a megabyte goes into one statement.
         const list = [...range(20).map(() => 'x'.repeat(200_000)), 'poison'];
@@ -402,7 +396,9 @@ forEachServer((database) => {
     });
     try {
       await app.dataSource.query(
-        'SET SESSION auto_increment_increment = 7, SESSION auto_increment_offset = 3',
+        database.kind === 'postgres'
+          ? 'ALTER TABLE tbl_redotask ALTER COLUMN id SET INCREMENT BY 7 RESTART WITH 3'
+          : 'SET SESSION auto_increment_increment = 7, SESSION auto_increment_offset = 3',
       );
       const added = [
         ...(await app.redo.addRedoTasks('notify', range(20))),

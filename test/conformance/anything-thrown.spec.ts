@@ -10,6 +10,7 @@ import {
   type TestApp,
   type TestAppOptions,
 } from '../support/redo-app.js';
+import { refuseWord } from '../support/refused-words.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -76,19 +77,6 @@ function revoked(): object {
   return proxy;
 }
 
-/** Lets the database refuse tasks with this word among their errors. */
-async function refuse(schema: TestDatabase, word: string): Promise<void> {
-  const found = `CONCAT(COALESCE(NEW.errors, ''), COALESCE(NEW.dead_detail, '')) LIKE '%${word}%'`;
-  await schema.query(
-    schema.kind === 'sqlite'
-      ? `CREATE TRIGGER refusing BEFORE UPDATE ON tbl_redotask
-         WHEN COALESCE(NEW.errors, '') || COALESCE(NEW.dead_detail, '') LIKE '%${word}%'
-         BEGIN SELECT RAISE(ABORT, 'not such a word'); END`
-      : `CREATE TRIGGER refusing BEFORE UPDATE ON tbl_redotask FOR EACH ROW
-         IF ${found} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not such a word'; END IF`,
-  );
-}
-
 forEachDatabase((database) => {
   let schema: TestDatabase;
   let app: TestApp;
@@ -132,6 +120,9 @@ forEachDatabase((database) => {
       expect(kept).toEqual(new Map(names.map((name) => [name, [THROWN[name]![1]]])));
       for (const task of tasks)
         expect(task).toMatchObject({ status: 'DEAD', deadReason: 'EXHAUSTED', attempts: 1 });
+      // A NUL is told as what can be shown everywhere.
+      const zeros = tasks.find(({ params }) => params === 'an error with quotes and zeros');
+      expect(zeros?.deadDetail).toBe(`it's \\ "so" \ufffd %s ?`);
       expect(app.all('trouble')).toEqual([]);
       await goesOn();
     });
@@ -212,8 +203,17 @@ forEachDatabase((database) => {
   );
 
   describe('words that the database refuses', () => {
-    beforeAll(() => refuse(schema, 'unspeakable'));
-    afterAll(() => schema.query('DROP TRIGGER refusing'));
+    let allow: () => Promise<void>;
+    beforeAll(async () => {
+      const message = 'not such a word';
+      allow = await refuseWord(schema, {
+        on: 'UPDATE',
+        word: 'unspeakable',
+        in: ['errors', 'dead_detail'],
+        message,
+      });
+    });
+    afterAll(() => allow());
 
     test('are left out: the task fails all the same, and nobody who ended with it waits for it', async () => {
       const { passed, open } = gate();

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import mysql from 'mysql2/promise';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
+import { postgresDialect } from '../../lib/store/postgres.dialect.js';
+import { nowOf } from '../support/database-clock.js';
 import { createDatabase, forEachDatabase, forEachServer } from '../support/databases.js';
 import { type FakeClock, fakeClock } from '../support/faketime.js';
 import { createRedoDatabase, migrate, passTime, rowOf, startApp, type TestApp } from '../support/redo-app.js';
 import { createRunLedger, runsOf } from '../support/run-ledger.js';
-import { connectionOptions } from '../support/server-connection.js';
+import { openConnection, type ServerConnection } from '../support/server-connection.js';
 import { startServer } from '../support/servers.js';
 import { type NodeProcess } from '../support/spawn-node.js';
 import { type TestDatabase } from '../support/test-database.js';
@@ -36,14 +37,7 @@ forEachDatabase((database) => {
       };
       return Promise.all([host('America/New_York', HOUR), host('Asia/Kolkata', -HOUR)]);
     };
-    const now = async () => {
-      const [row] = await schema.query<{ now: number }>(
-        database.kind === 'sqlite'
-          ? `SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) AS now`
-          : `SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED) AS now`,
-      );
-      return Number(row!.now);
-    };
+    const now = () => nowOf(schema);
     const add = async (host: NodeProcess, params: Order, given: object = {}) => {
       const answer = await ask(host, `add ${JSON.stringify({ type: 'job', params, options: given })}`);
       expect(answer).toMatchObject({ created: true });
@@ -176,18 +170,38 @@ forEachDatabase((database) => {
 forEachServer((database) => {
   test('the database’s clock is read the same whatever the zone of the session', async () => {
     const schema = await database.create();
-    const connection = await mysql.createConnection(connectionOptions(schema.url));
-    for (const zone of ['+00:00', '+05:30', '-12:00', 'SYSTEM'])
+    const connection = await openConnection(schema.url);
+    for (const zone of ['+00:00', '+05:30', '-12:00', 'Europe/Berlin'])
       for (const moment of MOMENTS) {
-        await connection.query('SET time_zone = ?', [zone]);
-        await connection.query('SET timestamp = ?', [moment / 1000]);
-        const [rows] = await connection.query(`SELECT ${mysqlDialect.now.text} AS now`);
-        expect((rows as { now: number }[])[0]!.now).toBe(moment);
+        const [row] = await read[database.kind === 'postgres' ? 'postgres' : 'mysql'](
+          connection,
+          zone,
+          moment,
+        );
+        expect(row!.now).toBe(moment);
       }
-    await connection.end();
+    connection.close();
     await schema.drop();
   });
 });
+
+/** What the library takes the time to be, in a session of this zone at this moment. */
+const read = {
+  mysql: async (connection: ServerConnection, zone: string, moment: number) => {
+    // A server that knows no zones by name has its own.
+    await connection.query('SET time_zone = ?', [zone.includes('/') ? 'SYSTEM' : zone]);
+    await connection.query('SET timestamp = ?', [moment / 1000]);
+    return connection.query<{ now: number }>(`SELECT ${mysqlDialect.now.text} AS now`);
+  },
+  postgres: async (connection: ServerConnection, zone: string, moment: number) => {
+    await connection.query(`SET TIME ZONE '${zone}'`);
+    // The statement's time is what it is: another instant in its place.
+    const instant = `CAST('${new Date(moment).toISOString()}' AS TIMESTAMPTZ)`;
+    const now = postgresDialect.now.text.replace('statement_timestamp()', instant);
+    expect(now).toContain(instant);
+    return connection.query<{ now: number }>(`SELECT ${now} AS now`);
+  },
+};
 
 /** Both passes of the hour that Berlin repeats in autumn, and around the one it leaves out in spring. */
 const MOMENTS = [

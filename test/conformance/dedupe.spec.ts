@@ -273,32 +273,45 @@ forEachServer((database) => {
       await schema.drop();
     });
 
+    /** No statement of PostgreSQL sees past a snapshot: it undoes such a transaction, which is its owner's to repeat. */
+    const triesWithAnOldSnapshot = database.kind === 'postgres' ? 2 : 1;
+
     test('finds the first one also where the transaction’s snapshot is older than it', async () => {
-      const added = await inTransaction('REPEATABLE READ', async (manager) => {
-        expect(await manager.query('SELECT COUNT(*) AS count FROM tbl_redotask')).toMatchObject([
-          { count: '0' },
-        ]);
-        const elsewhere = await app.redo.addRedoTask('notify', 'elsewhere', { dedupeKey: 'k' });
-        const here = await app.redo.addRedoTask('notify', 'here', { dedupeKey: 'k', manager });
-        const many = await app.redo.addRedoTasks('notify', ['k', 'other'], {
-          dedupeKey: (params) => params,
-          manager,
-        });
-        return { elsewhere, here, many };
-      });
-      expect(added.elsewhere.created).toBe(true);
-      expect(added.here).toEqual({ id: added.elsewhere.id, created: false });
+      let tries = 0;
+      let elsewhere: AddedTask | undefined;
+      const added = await repeatedWhenUndone(() =>
+        inTransaction('REPEATABLE READ', async (manager) => {
+          tries += 1;
+          const [before] = (await manager.query('SELECT COUNT(*) AS count FROM tbl_redotask')) as Counted[];
+          expect(Number(before!.count)).toBe(elsewhere ? 1 : 0);
+          elsewhere ??= await app.redo.addRedoTask('notify', 'elsewhere', { dedupeKey: 'k' });
+          const here = await app.redo.addRedoTask('notify', 'here', { dedupeKey: 'k', manager });
+          const many = await app.redo.addRedoTasks('notify', ['k', 'other'], {
+            dedupeKey: (params) => params,
+            manager,
+          });
+          return { here, many };
+        }),
+      );
+      expect(tries).toBe(triesWithAnOldSnapshot);
+      expect(elsewhere?.created).toBe(true);
+      expect(added.here).toEqual({ id: elsewhere?.id, created: false });
       expect(added.many).toEqual([added.here, { id: expect.any(Number), created: true }]);
       expect(await app.redo.count()).toBe(2);
     });
 
     test('is created anew where the snapshot still shows one that is gone', async () => {
+      let tries = 0;
       const first = await app.redo.addRedoTask('notify', 'first', { dedupeKey: 'k' });
-      const second = await inTransaction('REPEATABLE READ', async (manager) => {
-        expect(await manager.query('SELECT id FROM tbl_redotask')).toHaveLength(1);
-        await app.redo.discard(first.id, 'done by hand');
-        return app.redo.addRedoTask('notify', 'second', { dedupeKey: 'k', manager });
-      });
+      const second = await repeatedWhenUndone(() =>
+        inTransaction('REPEATABLE READ', async (manager) => {
+          tries += 1;
+          expect(await manager.query('SELECT id FROM tbl_redotask')).toHaveLength(1);
+          await app.redo.discard(first.id, 'done by hand');
+          return app.redo.addRedoTask('notify', 'second', { dedupeKey: 'k', manager });
+        }),
+      );
+      expect(tries).toBe(triesWithAnOldSnapshot);
       expect(second.created).toBe(true);
       expect((await app.redo.get(second.id))?.params).toBe('second');
     });
@@ -307,7 +320,7 @@ forEachServer((database) => {
       const addAtOnce = (add: (index: number, manager: QueryRunner) => Promise<AddedTask>) =>
         Promise.all(
           range(25).map((index) =>
-            repeatedOnDeadlock(() =>
+            repeatedWhenUndone(() =>
               inTransaction(isolation, async (manager) => {
                 await manager.query('SELECT COUNT(*) FROM tbl_redotask');
                 return add(index, manager);
@@ -325,7 +338,7 @@ forEachServer((database) => {
         });
         expectOneCreated(added);
         expect(await app.redo.count()).toBe(1);
-        expect(tries).toBe(25);
+        expect(tries).toBeLessThanOrEqual(isolation === 'REPEATABLE READ' ? 25 * triesWithAnOldSnapshot : 25);
       });
 
       test('creates one also of a key that has just become free', async () => {
@@ -343,7 +356,7 @@ forEachServer((database) => {
       test('creates one of each when 25 lists overlap, in whatever order', async () => {
         const lists = await Promise.all(
           range(25).map((index) =>
-            repeatedOnDeadlock(() =>
+            repeatedWhenUndone(() =>
               inTransaction(isolation, (manager) => {
                 const keys = range(10).map((at) => `${isolation} ${(index + at) % 25}`);
                 const list = index % 2 ? keys : keys.reverse();
@@ -373,12 +386,19 @@ forEachServer((database) => {
   });
 });
 
-async function repeatedOnDeadlock<T>(work: () => Promise<T>): Promise<T> {
+interface Counted {
+  readonly count: number | string;
+}
+
+/** Deadlock (MySQL and MariaDB, PostgreSQL), serialization failure. */
+const UNDONE = ['ER_LOCK_DEADLOCK', '40P01', '40001'];
+
+async function repeatedWhenUndone<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
-      if ((error as { errno?: number }).errno !== 1213 || tries === 20) throw error;
+      if (!UNDONE.includes((error as { code?: string }).code ?? '') || tries === 20) throw error;
     }
   }
 }

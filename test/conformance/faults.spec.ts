@@ -1,15 +1,22 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import mysql from 'mysql2/promise';
 import { type RedoContext } from 'nestjs-redo';
 import { createDatabase, forEachDatabase, forEachServer } from '../support/databases.js';
 import { createRedoDatabase, gate, migrate, rowOf, startApp, type TestApp } from '../support/redo-app.js';
 import { createRunLedger, runsOf } from '../support/run-ledger.js';
-import { connectionOptions } from '../support/server-connection.js';
+import { killSession, sessionsOf, winDeadlocks } from '../support/server-activity.js';
+import { openConnection, type ServerConnection } from '../support/server-connection.js';
+import { type ServerKindName } from '../support/server-kinds.js';
 import { type DatabaseServer, ServerUnavailable, startServer } from '../support/servers.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 import { ask, killWorkers, type Order, spawnWorker, startWorker, toldBy } from '../support/worker-process.js';
+
+/** How long a statement waits for a lock, 1 s, and how the server says that it was too long. */
+const LOCK_WAIT = {
+  mysql: ['SET SESSION innodb_lock_wait_timeout = 1', 'ER_LOCK_WAIT_TIMEOUT'],
+  postgres: [`SET lock_timeout = '1s'`, '55P03'],
+} as const;
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -45,7 +52,6 @@ forEachDatabase((database) => {
 forEachServer((database) => {
   let schema: TestDatabase;
   let proxy: TcpProxy;
-  const schemaName = () => new URL(schema.url).pathname.slice(1);
   const clean = async () => {
     for (const table of ['tbl_redotask', 'tbl_redo_worker', 'tbl_test_runs'])
       await schema.query(`DELETE FROM ${table}`);
@@ -56,9 +62,9 @@ forEachServer((database) => {
     await createRunLedger(schema);
     proxy = await startTcpProxy(schema.url);
   });
-  let stranger: mysql.Connection | undefined;
+  let stranger: ServerConnection | undefined;
   afterEach(async () => {
-    stranger?.destroy();
+    stranger?.close();
     await killWorkers();
     await clean();
   });
@@ -99,15 +105,10 @@ forEachServer((database) => {
 
     /** Whatever the server knows of the worker's connections: those in its schema that are neither ours nor the ledger's. */
     async function killConnections(): Promise<void> {
-      const found = await schema.query<{ id: number; port: number }>(
-        `SELECT id, CAST(SUBSTRING_INDEX(host, ':', -1) AS UNSIGNED) AS port FROM information_schema.processlist
-         WHERE db = ? AND id <> CONNECTION_ID()`,
-        [schemaName()],
-      );
+      const sessions = await sessionsOf(schema);
       const ports = proxy.upstreamPorts;
-      for (const { id } of found.filter(({ port }) => ports.includes(Number(port))))
-        // It may have ended by itself.
-        await schema.query(`KILL CONNECTION ${id}`).catch(() => {});
+      for (const session of sessions.filter(({ port }) => ports.includes(port)))
+        await killSession(schema, session);
     }
   });
 
@@ -189,11 +190,9 @@ forEachServer((database) => {
       });
       const { id } = await app.redo.addRedoTask('job', {});
       await app.told('started', id);
-      stranger = await mysql.createConnection({
-        ...connectionOptions(schema.url),
-        database: schemaName(),
-      });
-      await stranger.beginTransaction();
+      stranger = await openConnection(schema.url);
+      await stranger.query('BEGIN');
+      await winDeadlocks(schema, stranger);
       // It has written more, so the server gives it the way.
       await stranger.query(
         `INSERT INTO tbl_test_runs (task, attempt, pid) VALUES ${range(2_000)
@@ -205,13 +204,12 @@ forEachServer((database) => {
       await waitFor(async () => (await waiting()) > 0, { what: 'the engine to wait for the stranger' });
       // Whatever it waits in, a claim or a flush: it has one of these, and is in the way of the other.
       await stranger.query('UPDATE tbl_pessimistic_lock SET description = description');
-      const [updated] = await stranger.query('UPDATE tbl_redotask SET exec_times = exec_times WHERE id = ?', [
-        id,
-      ]);
       // The engine's transaction was the one to be rolled back: what it had deleted is there again.
-      expect((updated as mysql.ResultSetHeader).affectedRows).toBe(1);
+      expect(await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [id])).toEqual([
+        { id },
+      ]);
       expect(app.all('succeeded')).toEqual([]);
-      await stranger.rollback();
+      await stranger.query('ROLLBACK');
       await app.told('succeeded', id);
       expect(calls).toBe(1);
       expect(await rowOf(schema, id)).toBeUndefined();
@@ -226,26 +224,22 @@ forEachServer((database) => {
         },
       });
       const [held, ...rest] = await app.redo.addRedoTasks('job', range(5), { delay: 200 });
-      stranger = await mysql.createConnection({ ...connectionOptions(schema.url), database: schemaName() });
-      await stranger.beginTransaction();
+      stranger = await openConnection(schema.url);
+      await stranger.query('BEGIN');
       await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [held!.id]);
       for (const { id } of rest) await app.told('succeeded', id);
       const failing = await app.redo.addRedoTask('failing', {});
       await app.told('dead', failing.id);
       expect(await rowOf(schema, held!.id)).toMatchObject({ status: 'PENDING' });
-      await stranger.rollback();
+      await stranger.query('ROLLBACK');
       await app.told('succeeded', held!.id);
       expect(app.all('started').filter(({ id }) => id === held!.id)).toHaveLength(1);
       await app.close();
     });
 
     async function waiting(): Promise<number> {
-      const [row] = await schema.query<{ count: number }>(
-        `SELECT COUNT(*) AS count FROM information_schema.processlist
-         WHERE db = ? AND command = 'Query' AND info LIKE 'UPDATE tbl_redo_worker%'`,
-        [schemaName()],
-      );
-      return Number(row!.count);
+      const sessions = await sessionsOf(schema);
+      return sessions.filter(({ statement }) => statement.startsWith('UPDATE tbl_redo_worker')).length;
     }
   });
 
@@ -258,18 +252,19 @@ forEachServer((database) => {
     });
     const runners = range(poolSize).map(() => app.dataSource.createQueryRunner());
     await Promise.all(runners.map((runner) => runner.connect()));
-    for (const runner of runners) await runner.query('SET SESSION innodb_lock_wait_timeout = 1');
+    const [setting, code] = LOCK_WAIT[database.kind === 'postgres' ? 'postgres' : 'mysql'];
+    for (const runner of runners) await runner.query(setting);
     for (const runner of runners) await runner.release();
     const { id } = await app.redo.addRedoTask('job', {});
     await app.told('started', id);
-    stranger = await mysql.createConnection({ ...connectionOptions(schema.url), database: schemaName() });
-    await stranger.beginTransaction();
+    stranger = await openConnection(schema.url);
+    await stranger.query('BEGIN');
     await stranger.query('SELECT id FROM tbl_redo_worker FOR UPDATE');
     open();
     const { error } = await app.told('trouble');
-    expect(error).toMatchObject({ driverError: { errno: 1205 } });
+    expect(error).toMatchObject({ driverError: { code } });
     expect(await rowOf(schema, id)).toMatchObject({ status: 'PENDING' });
-    await stranger.rollback();
+    await stranger.query('ROLLBACK');
     expect(await app.told('succeeded', id)).toMatchObject({ attempt: 1 });
     await app.told('recovered');
     expect(app.all('leaseLost')).toEqual([]);
@@ -296,7 +291,7 @@ forEachServer((database) => {
     test('in the midst of the work is waited for without a restart; each task runs once', async () => {
       let server: DatabaseServer;
       try {
-        server = await startServer(database.kind as 'mariadb' | 'mysql');
+        server = await startServer(database.kind as ServerKindName);
       } catch (error) {
         if (error instanceof ServerUnavailable) return;
         throw error;

@@ -17,7 +17,7 @@ interface Step {
 }
 
 /** Both servers give a table of rows, MySQL since 8.3 only when asked to. */
-const FORMAT = { sqlite: '', mariadb: '', mysql: 'FORMAT=TRADITIONAL' };
+const FORMAT = { sqlite: '', mariadb: '', mysql: 'FORMAT=TRADITIONAL', postgres: '' };
 const BY_INDEX = ['const', 'eq_ref', 'ref', 'range'];
 const OURS = /\btbl_(redotask|redo_worker|redo_pause|pessimistic_lock)\b/;
 const HOT = /^\(?\s*(SELECT|UPDATE|DELETE)\b/;

@@ -11,6 +11,7 @@ import {
   type TestApp,
   type TestAppOptions,
 } from '../support/redo-app.js';
+import { sessionsOf, winDeadlocks } from '../support/server-activity.js';
 import { sqliteDriver } from '../support/sqlite-driver.js';
 import { StatementLog } from '../support/statement-log.js';
 import { type ExtraOptions, type TestDatabase } from '../support/test-database.js';
@@ -309,14 +310,7 @@ forEachServer((database) => {
   /** So many transactions wait for a row of this schema just now. */
   const waitsFor = (count: number, what: string) =>
     waitFor(async () => (await waiting()) === count, { what, ...SLOWLY });
-  const waiting = async () => {
-    const [row] = await schema.query<{ count: number }>(
-      `SELECT COUNT(*) AS count FROM information_schema.innodb_trx AS trx
-       JOIN information_schema.processlist AS process ON process.id = trx.trx_mysql_thread_id
-       WHERE trx.trx_state = 'LOCK WAIT' AND process.db = DATABASE()`,
-    );
-    return row?.count;
-  };
+  const waiting = async () => (await sessionsOf(schema)).filter(({ waits }) => waits).length;
 
   describe('a transaction of the application that stays open', () => {
     test('and has locked a running task costs nobody the lease: it is settled once that ends, others go on', async () => {
@@ -495,6 +489,7 @@ forEachServer((database) => {
         await start({ options: { worker: false }, handlers: { job: {} } });
         const [first, last] = await app.redo.addRedoTasks('job', [1, 2]);
         await app.redo.addRedoTasks('job', range(200));
+        await winDeadlocks(schema, stranger);
         // The one that has changed less is ended.
         await stranger.query('UPDATE tbl_redotask SET max_attempts = 7 WHERE id >= ?', [last!.id]);
         const filter = { ids: [first!.id, last!.id] };

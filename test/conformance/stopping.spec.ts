@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Injectable, Module, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import mysql from 'mysql2/promise';
 import { forEachDatabase } from '../support/databases.js';
 import { untilAborted } from '../support/handlers.js';
 import {
@@ -12,7 +11,7 @@ import {
   type TestAppOptions,
 } from '../support/redo-app.js';
 import { createRunLedger, runsOf } from '../support/run-ledger.js';
-import { connectionOptions } from '../support/server-connection.js';
+import { openConnection } from '../support/server-connection.js';
 import { beginImmediate, commit, sqliteDriver } from '../support/sqlite-driver.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
@@ -48,16 +47,13 @@ async function lockWorkers(schema: TestDatabase): Promise<{ release: () => Promi
       },
     };
   }
-  const connection = await mysql.createConnection({
-    ...connectionOptions(schema.url),
-    database: new URL(schema.url).pathname.slice(1),
-  });
+  const connection = await openConnection(schema.url);
   await connection.query('BEGIN');
   await connection.query('SELECT id FROM tbl_redo_worker FOR UPDATE');
   return {
     release: async () => {
       await connection.query('ROLLBACK');
-      connection.destroy();
+      connection.close();
     },
   };
 }

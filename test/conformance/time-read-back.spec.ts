@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { CLOCK } from '../support/database-clock.js';
 import { forEachDatabase } from '../support/databases.js';
 import { createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
 import { type TestDatabase } from '../support/test-database.js';
@@ -61,9 +62,7 @@ forEachDatabase((database) => {
 
     test('createTime is the database’s now', async () => {
       const [before] = await app.dataSource.query<{ now: number | string }[]>(
-        schema.kind === 'sqlite'
-          ? `SELECT CAST(ROUND(unixepoch('now', 'subsec') * 1000) AS INTEGER) AS now`
-          : 'SELECT ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS now',
+        `SELECT ${CLOCK[schema.kind]} AS now`,
       );
       const { createTime } = await added({});
       const age = createTime.getTime() - Number(before!.now);

@@ -11,10 +11,15 @@ const KEEPER_PROCESS = fileURLToPath(new URL('./keeper.process.js', import.meta.
 /** A temporary directory and the processes started for it; neither outlives this process, however it ends. */
 export interface Keeper {
   readonly directory: string;
-  /** Starts a program in a process group of its own, so that it and its children can be killed as one. */
-  spawn(program: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
-  /** Kills what still runs and removes the directory. */
+  /** Starts a program in a process group of its own, so that it and its children can be ended as one. */
+  spawn(program: string, args: readonly string[], options?: KeptOptions): ChildProcess;
+  /** Ends what still runs and removes the directory. */
   close(): Promise<void>;
+}
+
+export interface KeptOptions extends SpawnOptions {
+  /** How it is ended; what does not heed it is killed. @default SIGKILL */
+  endSignal?: NodeJS.Signals;
 }
 
 export async function startKeeper(): Promise<Keeper> {
@@ -31,11 +36,11 @@ export async function startKeeper(): Promise<Keeper> {
 
   return {
     directory,
-    spawn(program, args, options) {
+    spawn(program, args, { endSignal = 'SIGKILL', ...options } = {}) {
       const child = spawn(program, args, { ...options, detached: true });
       const { pid } = child;
       if (pid !== undefined) {
-        line.write(`watch ${pid}\n`);
+        line.write(`watch ${pid} ${endSignal}\n`);
         // A number that is free again may soon be somebody else's.
         child.once('exit', () => line.writable && line.write(`forget ${pid}\n`));
       }

@@ -1,12 +1,15 @@
-import { type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from './free-port.js';
 import { type Keeper } from './keeper.js';
+import { childrenOf } from './process-tree.js';
+import { type Account } from './programs.js';
 import { serverVersion } from './server-connection.js';
-import { asRoot, type ServerKind } from './server-kinds.js';
+import { type ServerKind } from './server-kinds.js';
 import { waitFor } from './wait-for.js';
 
 const START_TIMEOUT = 90_000;
@@ -28,6 +31,7 @@ export class PrivateServer {
     private readonly keeper: Keeper,
     private readonly directory: string,
     private readonly env: NodeJS.ProcessEnv,
+    private readonly account: Account | undefined,
   ) {}
 
   static async start(
@@ -37,14 +41,20 @@ export class PrivateServer {
     env: NodeJS.ProcessEnv = {},
   ): Promise<PrivateServer> {
     const directory = await mkdtemp(join(keeper.directory, `${kind.name}-`));
-    const server = new PrivateServer(kind, program, keeper, directory, env);
+    const account = await kind.account();
+    if (account) {
+      // It may pass through what is ours to what is its own.
+      await chmod(keeper.directory, 0o711);
+      await chown(directory, account.uid, account.gid);
+    }
+    const server = new PrivateServer(kind, program, keeper, directory, env, account);
     await server.initialise();
     await server.startOnFreePort();
     return server;
   }
 
   get url(): string {
-    return `${this.kind.name}://root@127.0.0.1:${this.port}/`;
+    return `${this.kind.name}://${this.kind.superuser}@127.0.0.1:${this.port}/`;
   }
 
   /** SIGKILL, as a crash would be; the data stays. Returns when the process is gone. */
@@ -60,7 +70,15 @@ export class PrivateServer {
   /** Starts again on the same port and data, after a `kill` if need be. Returns when it answers. */
   async restart(): Promise<void> {
     await this.kill();
-    await this.launch();
+    for (const giveUpAt = performance.now() + START_TIMEOUT; ; await pause(50)) {
+      try {
+        return await this.launch();
+      } catch (error) {
+        // PostgreSQL's other processes may not have noticed yet that the first one was killed.
+        const lingering = /pre-existing shared memory/.test(String(error));
+        if (!lingering || performance.now() > giveUpAt) throw error;
+      }
+    }
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
@@ -69,7 +87,10 @@ export class PrivateServer {
     if (!running || hasEnded(running)) return;
     const ended = once(running, 'exit');
     running.ref();
+    // PostgreSQL's processes are in groups of their own. The first one comes first: it would start the others again.
+    const others = signal === 'SIGKILL' ? await childrenOf(running.pid!) : [];
     running.kill(signal);
+    for (const pid of others) killIfThere(pid);
     await ended;
   }
 
@@ -94,7 +115,8 @@ export class PrivateServer {
   }
 
   private async launch(): Promise<void> {
-    const child = this.spawnLogged(this.program, this.serverArguments());
+    const { directory, data, port } = this;
+    const child = this.spawnLogged(this.program, this.kind.serverArguments({ directory, data, port }));
     // The test run ends without waiting for it.
     child.unref();
     this.process = child;
@@ -107,26 +129,15 @@ export class PrivateServer {
     this.version = answer;
   }
 
-  private serverArguments(): string[] {
-    return [
-      '--no-defaults',
-      `--datadir=${this.data}`,
-      `--socket=${join(this.directory, 'server.sock')}`,
-      `--pid-file=${join(this.directory, 'server.pid')}`,
-      '--bind-address=127.0.0.1',
-      `--port=${this.port}`,
-      '--skip-networking=OFF',
-      // Several test files at once, each with pools.
-      '--max-connections=500',
-      ...this.kind.serverArguments,
-      ...asRoot(),
-    ];
-  }
-
   private spawnLogged(program: string, args: string[]): ChildProcess {
     const log = openSync(this.log, 'a');
-    const options: SpawnOptions = { stdio: ['ignore', log, log], env: { ...process.env, ...this.env } };
-    const child = this.keeper.spawn(program, args, options);
+    const child = this.keeper.spawn(program, args, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...this.env },
+      cwd: this.directory,
+      ...this.account,
+      endSignal: this.kind.endSignal,
+    });
     closeSync(log);
     return child;
   }
@@ -146,4 +157,12 @@ export class PrivateServer {
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended with its parent.
+  }
 }

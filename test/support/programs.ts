@@ -21,6 +21,21 @@ export async function findPrograms(name: string, first: string[] = []): Promise<
 
 export const isRoot = () => userInfo().uid === 0;
 
+/** A user of this machine. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export async function accountOf(user: string): Promise<Account | undefined> {
+  const number = async (which: string) => Number((await run('id', [which, user])).stdout);
+  try {
+    return { uid: await number('-u'), gid: await number('-g') };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether `aptInstall` can work here: root on a Debian-like system. */
 export async function canAptInstall(): Promise<boolean> {
   return isRoot() && (await findPrograms('apt-get')).length > 0;

@@ -1,11 +1,28 @@
-import mysql, { type Connection, type ConnectionOptions } from 'mysql2/promise';
+import { openMysql } from './mysql-connection.js';
+import { openPostgres } from './postgres-connection.js';
 
 export interface ServerAddress {
   host: string;
   port: number;
   username: string;
   password: string;
+  /** Empty: none is named. */
+  database: string;
 }
+
+/** A connection of a test's own, whatever the server is. */
+export interface ServerConnection {
+  /** One statement. Parameters are `?`; rows as those of `TestDatabase.query`. */
+  query<Row = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** At once, whatever it is doing. */
+  close(): void;
+}
+
+/** What a server of this kind is taken to listen on, and the account that may do everything there. */
+const DEFAULTS = {
+  mysql: { port: 3306, username: 'root' },
+  postgres: { port: 5432, username: 'postgres' },
+};
 
 export function parseServerUrl(url: string): ServerAddress {
   let parsed: URL;
@@ -14,11 +31,13 @@ export function parseServerUrl(url: string): ServerAddress {
   } catch (cause) {
     throw new Error(`"${url}" is no server URL; one looks like mysql://root@127.0.0.1:3306/`, { cause });
   }
+  const { port, username } = DEFAULTS[isPostgres(url) ? 'postgres' : 'mysql'];
   return {
     host: parsed.hostname,
-    port: Number(parsed.port || 3306),
-    username: decodeURIComponent(parsed.username || 'root'),
+    port: Number(parsed.port || port),
+    username: decodeURIComponent(parsed.username || username),
     password: decodeURIComponent(parsed.password),
+    database: decodeURIComponent(parsed.pathname.slice(1)),
   };
 }
 
@@ -30,35 +49,30 @@ export function atAddress(url: string, { host, port }: { host: string; port: num
   return moved.href;
 }
 
-/** What mysql2 needs to reach the server; rows read this way have plain values (see `TestDatabase.query`). */
-export function connectionOptions(url: string): ConnectionOptions {
-  const { username, ...address } = parseServerUrl(url);
-  return {
-    ...address,
-    user: username,
-    charset: 'utf8mb4',
-    dateStrings: true,
-    jsonStrings: true,
-    supportBigNumbers: true,
-  };
+/** @param url of a server, or of a schema on it */
+export function openConnection(url: string): Promise<ServerConnection> {
+  return isPostgres(url) ? openPostgres(parseServerUrl(url)) : openMysql(parseServerUrl(url));
 }
 
 export async function withConnection<T>(
   url: string,
-  work: (connection: Connection) => Promise<T>,
+  work: (connection: ServerConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await mysql.createConnection({ ...connectionOptions(url), connectTimeout: 5_000 });
+  const connection = await openConnection(url);
   try {
     return await work(connection);
   } finally {
-    connection.destroy();
+    connection.close();
   }
 }
 
-/** What `SELECT VERSION()` says; also the way to find out whether a server answers. */
+/** What the server calls itself; also the way to find out whether it answers. */
 export function serverVersion(url: string): Promise<string> {
   return withConnection(url, async (connection) => {
-    const [rows] = await connection.query('SELECT VERSION() AS version');
-    return (rows as { version: string }[])[0]?.version ?? '';
+    const [row] = await connection.query<{ version: string }>('SELECT VERSION() AS version');
+    // PostgreSQL goes on with the compiler.
+    return row?.version.replace(/ on .*/, '') ?? '';
   });
 }
+
+const isPostgres = (url: string) => /^postgres(ql)?:/.test(url);

@@ -1,9 +1,9 @@
-import { realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { aptInstall, canAptInstall, findPrograms, isRoot, run } from './programs.js';
+import { type Account, accountOf, aptInstall, canAptInstall, findPrograms, isRoot, run } from './programs.js';
 
-export type ServerKindName = 'mariadb' | 'mysql';
+export type ServerKindName = 'mariadb' | 'mysql' | 'postgres';
 
 /** What differs between the kinds of database server when the tests need one. */
 export interface ServerKind {
@@ -12,18 +12,23 @@ export interface ServerKind {
   readonly urlVariable: string;
   /** What a person does when there is none. */
   readonly remedy: string;
-  /** Whether `SELECT VERSION()`, or the program's `--version`, is of this kind. */
+  /** Who may do everything on a server of our own. */
+  readonly superuser: string;
+  /** Whether what the server says of itself, or the program's `--version`, is of this kind and recent enough. */
   isVersion(version: string): boolean;
   /** The server program on this machine, if there is one. */
   findProgram(): Promise<string | undefined>;
   /** Installs the server program if this machine lets us; false if it does not. */
   install(): Promise<boolean>;
-  /** The command that fills an empty data directory; its root has no password. */
+  /** The account that the server runs under; undefined: ours. */
+  account(): Promise<Account | undefined>;
+  /** The command that fills an empty data directory; the superuser has no password. */
   initialise(program: string, dataDirectory: string): Promise<Command>;
-  /** Arguments beside those that every kind understands. */
-  readonly serverArguments: readonly string[];
+  serverArguments(place: ServerPlace): string[];
   /** Ends the server in good order, without waiting for its clients. */
   readonly stopSignal: NodeJS.Signals;
+  /** Ends a server whose data is thrown away; nothing of it is left on the machine. */
+  readonly endSignal: NodeJS.Signals;
 }
 
 export interface Command {
@@ -31,12 +36,36 @@ export interface Command {
   args: string[];
 }
 
-/** A server refuses to run as root unless told so. */
-export const asRoot = () => (isRoot() ? ['--user=root'] : []);
+/** Where a server of our own lives. */
+export interface ServerPlace {
+  /** For its socket and the like. */
+  readonly directory: string;
+  readonly data: string;
+  readonly port: number;
+}
+
+/** Several test files at once, each with pools. */
+const MOST_CONNECTIONS = 500;
+
+/** MariaDB and MySQL refuse to run as root unless told so. */
+const asRoot = () => (isRoot() ? ['--user=root'] : []);
+
+const mysqlArguments = ({ directory, data, port }: ServerPlace): string[] => [
+  '--no-defaults',
+  `--datadir=${data}`,
+  `--socket=${join(directory, 'server.sock')}`,
+  `--pid-file=${join(directory, 'server.pid')}`,
+  '--bind-address=127.0.0.1',
+  `--port=${port}`,
+  '--skip-networking=OFF',
+  `--max-connections=${MOST_CONNECTIONS}`,
+  ...asRoot(),
+];
 
 const mariadb: ServerKind = {
   name: 'mariadb',
   urlVariable: 'MARIADB_URL',
+  superuser: 'root',
   remedy: 'set MARIADB_URL or install MariaDB (Debian: apt-get install mariadb-server)',
   isVersion: (version) => /mariadb/i.test(version),
   findProgram: async () => (await firstOfKind(mariadb, 'mariadbd')) ?? (await firstOfKind(mariadb, 'mysqld')),
@@ -54,15 +83,18 @@ const mariadb: ServerKind = {
       args: ['--no-defaults', `--datadir=${dataDirectory}`, ...settings, ...asRoot()],
     };
   },
-  serverArguments: [],
+  account: () => Promise.resolve(undefined),
+  serverArguments: mysqlArguments,
+  endSignal: 'SIGKILL',
   stopSignal: 'SIGTERM',
 };
 
 const mysql: ServerKind = {
   name: 'mysql',
   urlVariable: 'MYSQL_URL',
+  superuser: 'root',
   remedy: "set MYSQL_URL, install Oracle's mysqld or run ../shared/bin/mysql-server start",
-  isVersion: (version) => !/mariadb/i.test(version),
+  isVersion: (version) => !/mariadb|postgresql/i.test(version),
   findProgram: async () => (await firstOfKind(mysql, 'mysqld')) ?? (await unpackedMysqld()),
   // Debian's stable release has no MySQL.
   install: () => Promise.resolve(false),
@@ -70,16 +102,67 @@ const mysql: ServerKind = {
     const args = ['--no-defaults', '--initialize-insecure', `--datadir=${dataDirectory}`, ...asRoot()];
     return Promise.resolve({ program, args });
   },
+  account: () => Promise.resolve(undefined),
   // Its default folder for exports belongs to a server installed as a service, and may not exist.
-  serverArguments: ['--mysqlx=OFF', '--secure-file-priv=NULL'],
+  serverArguments: (place) => [...mysqlArguments(place), '--mysqlx=OFF', '--secure-file-priv=NULL'],
+  endSignal: 'SIGKILL',
   stopSignal: 'SIGTERM',
 };
 
-export const SERVER_KINDS: Readonly<Record<ServerKindName, ServerKind>> = { mariadb, mysql };
+const postgres: ServerKind = {
+  name: 'postgres',
+  urlVariable: 'POSTGRES_URL',
+  remedy: 'set POSTGRES_URL or install PostgreSQL 13 or later (Debian: apt-get install postgresql)',
+  superuser: 'postgres',
+  isVersion: (version) => Number(/postgresql\)? (\d+)/i.exec(version)?.[1]) >= 13,
+  findProgram: async () => firstOfKind(postgres, 'postgres', await debianFolders()),
+  async install() {
+    if (!(await canAptInstall())) return false;
+    await aptInstall('postgresql');
+    return true;
+  },
+  // It runs as anybody but root.
+  account: async () =>
+    isRoot() ? ((await accountOf('postgres')) ?? (await accountOf('nobody'))) : undefined,
+  async initialise(program, dataDirectory) {
+    const settings = ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-locale'];
+    return {
+      program: await besides(program, ['initdb']),
+      args: [`--pgdata=${dataDirectory}`, ...settings],
+    };
+  },
+  serverArguments: ({ directory, data, port }) => [
+    `-D${data}`,
+    `-p${port}`,
+    '-clisten_addresses=127.0.0.1',
+    `-cunix_socket_directories=${directory}`,
+    `-cmax_connections=${MOST_CONNECTIONS}`,
+    // In the data directory, not in the machine's shared memory, where a killed server leaves it behind.
+    '-cdynamic_shared_memory_type=mmap',
+  ],
+  stopSignal: 'SIGINT',
+  // At once, and without the shared memory that a killed one leaves behind.
+  endSignal: 'SIGQUIT',
+};
+
+export const SERVER_KINDS: Readonly<Record<ServerKindName, ServerKind>> = { mariadb, mysql, postgres };
+
+/** Debian keeps every release's programs in a folder of its own, outside of PATH; the newest first. */
+async function debianFolders(): Promise<string[]> {
+  const root = '/usr/lib/postgresql';
+  const releases = await readdir(root).catch(() => []);
+  return releases
+    .sort((one, other) => Number(other) - Number(one))
+    .map((release) => join(root, release, 'bin'));
+}
 
 /** MariaDB's server may be called mysqld too, so the name alone proves nothing. */
-async function firstOfKind(kind: ServerKind, name: string): Promise<string | undefined> {
-  for (const program of await findPrograms(name)) {
+async function firstOfKind(
+  kind: ServerKind,
+  name: string,
+  folders: string[] = [],
+): Promise<string | undefined> {
+  for (const program of await findPrograms(name, folders)) {
     const { stdout } = await run(program, ['--version']);
     if (kind.isVersion(stdout)) return program;
   }

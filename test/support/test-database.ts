@@ -4,7 +4,8 @@ import { type DatabaseKind } from './test-run.js';
 /** A schema of one test's own, or of one test file's. */
 export interface TestDatabase {
   readonly kind: DatabaseKind;
-  /** As an application would be told: `mysql://…/schema`, `mariadb://…/schema` or `sqlite:///absolute/path`. */
+  /** As an application would be told: `mysql://…/schema`, `mariadb://…/schema`, `postgres://…/schema` or
+   * `sqlite:///absolute/path`. */
   readonly url: string;
   /** What `new DataSource(…)` takes; `extra` is laid over it. */
   options(extra?: ExtraOptions): DataSourceOptions;

@@ -2,7 +2,7 @@ import { type ServerKindName } from './server-kinds.js';
 
 export type DatabaseKind = 'sqlite' | ServerKindName;
 
-export const DATABASE_KINDS: readonly DatabaseKind[] = ['sqlite', 'mariadb', 'mysql'];
+export const DATABASE_KINDS: readonly DatabaseKind[] = ['sqlite', 'mariadb', 'mysql', 'postgres'];
 
 /** What the global set-up tells the test files; it travels in the environment. */
 export interface TestRun {
