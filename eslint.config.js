@@ -28,7 +28,7 @@ export const DRIVER_RULES = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', 'bench/.cache/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
@@ -46,5 +46,10 @@ export default tseslint.config(
   {
     files: ['lib/store/database.ts', 'lib/store/sqlite.database.ts'],
     rules: { 'no-restricted-syntax': ['error', ...SQL_RULES] },
+  },
+  {
+    files: ['bench/**/*.js'],
+    extends: [tseslint.configs.recommended],
+    languageOptions: { ecmaVersion: 2025 },
   },
 );

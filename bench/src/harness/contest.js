@@ -1,0 +1,89 @@
+import { Stand } from './stand.js';
+
+/** A turn in which others used more than this share of the machine is repeated. */
+export const DISTURBED = 0.1;
+/** How much of the work a candidate for the best settings is tried with. */
+const TRIAL = 0.5;
+/** A candidate that takes longer is too slow anyway, ms. */
+const LONGEST_TRIAL = 8_000;
+
+/**
+ * Lets contestants take turns on the same work: A B C A B C, each in fresh processes on a fresh database.
+ */
+export class Contest {
+  /** Contestant and use → its fastest settings. */
+  #best = new Map();
+
+  /**
+   * @param {object} means
+   * @param {import('../servers/index.js').Servers} means.servers
+   * @param {(key: string) => Promise<import('../sides/side.js').Side>} means.loadSide
+   * @param {import('../axes/axis.js').Scale} means.scale
+   * @param {number} means.runs
+   * @param {number} means.repeats how often a disturbed turn is repeated at most; what stays disturbed is marked
+   * @param {import('./progress.js').Progress} means.progress
+   */
+  constructor({ servers, loadSide, scale, runs, repeats, progress }) {
+    Object.assign(this, { servers, loadSide, scale, runs, repeats, progress });
+  }
+
+  /**
+   * @param {import('../axes/axis.js').Axis} axis
+   * @param {readonly import('../axes/contestants.js').Contestant[]} contestants
+   * @returns {Promise<{ contestant: object, settings: object, runs: object[] }[]>}
+   */
+  async hold(axis, contestants) {
+    const entries = [];
+    for (const contestant of contestants)
+      entries.push({ contestant, settings: await this.#settingsFor(axis, contestant), runs: [] });
+    for (let run = 1; run <= this.runs; run += 1)
+      for (const entry of entries) {
+        this.progress.say(axis, `${run}/${this.runs}`, entry.contestant);
+        const taken = await this.#undisturbed(axis, entry.contestant, entry.settings);
+        this.progress.tell(axis, taken);
+        entry.runs.push(taken);
+      }
+    return entries;
+  }
+
+  async #undisturbed(axis, contestant, settings) {
+    let best;
+    for (let tries = 0; tries <= this.repeats; tries += 1) {
+      const taken = await this.#turn(axis, contestant, settings, this.scale);
+      if (best === undefined || taken.usage.others < best.usage.others) best = taken;
+      best.repeats = tries;
+      if (best.usage.others <= DISTURBED) break;
+    }
+    return { ...best, disturbed: best.usage.others > DISTURBED };
+  }
+
+  async #turn(axis, contestant, settings, scale) {
+    const { most = Infinity } = await this.loadSide(contestant.side);
+    const stand = new Stand(this.servers, contestant, settings);
+    try {
+      return await axis.turn(stand, { ...scale, tasks: Math.min(scale.tasks, most) });
+    } finally {
+      await stand.close();
+    }
+  }
+
+  /** Where a side has several candidates, each is tried once, and the fastest takes part. */
+  async #settingsFor(axis, contestant) {
+    const side = await this.loadSide(contestant.side);
+    const candidates = side.settings[axis.use] ?? side.settings.tuned;
+    if (candidates.length === 1) return candidates[0];
+    const use = `${contestant.key} ${JSON.stringify(candidates)}`;
+    if (!this.#best.has(use)) {
+      const scale = { ...this.scale, tasks: Math.ceil(this.scale.tasks * TRIAL), limit: LONGEST_TRIAL };
+      let best = { value: -Infinity };
+      for (const settings of candidates) {
+        this.progress.say(axis, 'trial', contestant, settings);
+        const { value } = await this.#turn(axis, contestant, settings, scale);
+        this.progress.tellTrial(axis, value);
+        if (value > best.value) best = { value, settings };
+      }
+      this.#best.set(use, best.settings);
+    }
+    return this.#best.get(use);
+  }
+}

@@ -1,0 +1,63 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../child/main.js', import.meta.url));
+
+/** One side in a process of its own, told what to do by messages. */
+export class SideProcess {
+  #child;
+  #waiting = new Map();
+  #lastId = 0;
+
+  /** @param {{ side: string, place: import('../sides/side.js').Place }} what */
+  static async start(what) {
+    const own = new SideProcess();
+    own.what = what;
+    own.#child = fork(MAIN, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const kill = () => own.#child.kill('SIGKILL');
+    process.on('exit', kill);
+    own.#child.once('exit', () => {
+      process.off('exit', kill);
+      for (const { reject } of own.#waiting.values())
+        reject(new Error(`the process of ${what.side} ended by itself`));
+    });
+    own.#child.on('message', ({ id, result, error }) => {
+      const waiting = own.#waiting.get(id);
+      own.#waiting.delete(id);
+      if (error) waiting?.reject(new Error(`${what.side}: ${error}`));
+      else waiting?.resolve(result);
+    });
+    await once(own.#child, 'message');
+    return own;
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  do(operation, args) {
+    const id = (this.#lastId += 1);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ id, operation, args });
+    });
+  }
+
+  prepare = () => this.do('prepare', this.what);
+  open = () => this.do('open', this.what);
+
+  /** Politely, but not for long: what it leaves in its database goes with that. */
+  async stop() {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    await this.do('close').catch(() => {});
+    child.kill('SIGTERM');
+    const hard = setTimeout(() => child.kill('SIGKILL'), 1_000);
+    await ended;
+    clearTimeout(timer);
+    clearTimeout(hard);
+  }
+}

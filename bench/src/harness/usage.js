@@ -1,0 +1,49 @@
+import { cpus } from 'node:os';
+import { busy, machineBusy, residentBytes } from './processes.js';
+
+/**
+ * What a piece of work cost: CPU time of the side's processes and of its server, and what everybody else on the machine used
+ * meanwhile.
+ *
+ * @param {object} parties
+ * @param {readonly number[]} parties.clients process ids of the side
+ * @param {number | undefined} parties.server the server it works on; undefined: on another machine
+ * @param {readonly number[]} parties.ours every process of this bench: servers at rest, the harness
+ * @param {() => Promise<T>} work
+ * @returns {Promise<{ result: T, usage: Usage }>}
+ * @template T
+ *
+ * @typedef {object} Usage
+ * @property {number} ms
+ * @property {number} client ms of CPU time
+ * @property {number | undefined} server ms of CPU time
+ * @property {number} others share of the machine that others used, 0 to 1
+ * @property {number} rss bytes of the side's processes at the end
+ */
+export async function measured({ clients, server, ours }, work) {
+  const servers = server === undefined ? [] : [server];
+  const known = [...new Set([...clients, ...servers, ...ours, process.pid])];
+  const look = () => ({
+    at: performance.now(),
+    machine: machineBusy(),
+    known: busy(known),
+    client: busy(clients),
+    server: busy(servers),
+  });
+  const before = look();
+  const result = await work();
+  const after = look();
+  const spent = (what) => after[what] - before[what];
+  const ms = after.at - before.at;
+  const others = Math.max(0, spent('machine') - spent('known')) / (ms * cpus().length);
+  return {
+    result,
+    usage: {
+      ms,
+      client: spent('client'),
+      server: server === undefined ? undefined : spent('server'),
+      others,
+      rss: residentBytes(clients),
+    },
+  };
+}

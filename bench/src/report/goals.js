@@ -1,0 +1,12 @@
+/** What came of a goal; undefined if one of its sides did not take part. */
+export function judge(goal, figure, figures) {
+  const of = sideOf(figure, goal.of);
+  const over =
+    goal.over && sideOf(goal.axis ? figures.find(({ id }) => id === goal.axis) : figure, goal.over);
+  if (!of || (goal.over && !over)) return undefined;
+  const reached = of.value.median / (over?.value.median ?? 1);
+  const ok = goal.atLeast === undefined ? reached <= goal.atMost : reached >= goal.atLeast;
+  return { ...goal, ofLabel: of.label, overLabel: over?.label, reached, ok };
+}
+
+const sideOf = (figure, key) => figure?.sides.find((side) => side.key === key);

@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spread } from '../harness/statistics.js';
+import { judge } from './goals.js';
+import { table } from './table.js';
+
+/** After every axis, so that a run that is broken off leaves what it had. */
+export function report({ machine, databases, scale, runs, results, folder }) {
+  const figures = results.map(({ axis, entries }) => ({
+    id: axis.id,
+    title: axis.title,
+    unit: axis.unit,
+    lowerIsBetter: axis.lowerIsBetter ?? false,
+    sides: entries.map(figuresOf),
+    goals: databases.flatMap((database) => axis.goals(database)),
+  }));
+  for (const figure of figures)
+    figure.goals = figure.goals.flatMap((goal) => judge(goal, figure, figures) ?? []);
+  const name = `bench-${databases.join('-')}`;
+  writeFileSync(
+    join(folder, `${name}.json`),
+    `${JSON.stringify({ machine, scale, runs, axes: figures }, null, 2)}\n`,
+  );
+  const latest = figures.at(-1);
+  process.stdout.write(`\n${table(latest)}\n`);
+}
+
+function figuresOf({ contestant, settings, runs }) {
+  const perTask = (ms, done) => (ms === undefined ? undefined : (ms * 1_000) / Math.max(1, done));
+  const all = (of) => {
+    const values = runs.map(of).filter((value) => value !== undefined);
+    return values.length > 0 ? spread(values) : undefined;
+  };
+  const detailNames = [...new Set(runs.flatMap(({ details }) => Object.keys(details ?? {})))];
+  return {
+    key: contestant.key,
+    label: contestant.label,
+    role: contestant.role,
+    settings,
+    value: all(({ value }) => value),
+    clientMicroseconds: all(({ usage, done }) => perTask(usage.client, done)),
+    serverMicroseconds: all(({ usage, done }) => perTask(usage.server, done)),
+    rssMiB: all(({ usage }) => usage.rss / 2 ** 20),
+    othersShare: all(({ usage }) => usage.others),
+    details: Object.fromEntries(detailNames.map((name) => [name, all(({ details }) => details?.[name])])),
+    disturbed: runs.filter(({ disturbed }) => disturbed).length,
+    values: runs.map(({ value }) => value),
+  };
+}

@@ -1,0 +1,94 @@
+import { createPool } from 'mysql2/promise';
+import ours from '../nestjs-redo.js';
+import { handWritten } from './side.js';
+
+const NOW = `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000`;
+const COLUMNS =
+  '(application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time)';
+const ROW = `('bench', ?, 10, '0', ?, ${NOW}, ${NOW})`;
+
+/** mysql2 alone, on the library's own tables. */
+export default handWritten({
+  name: 'mysql2 by hand',
+  package: 'mysql2',
+  stores: ['mariadb', 'mysql'],
+  prepare: ours.prepare,
+
+  connect({ url, settings }) {
+    const pool = createPool({ uri: url, connectionLimit: settings.connections ?? 10 });
+    const values = (type, params) => [type, JSON.stringify({ params })];
+    const insert = (connection, type, list) =>
+      connection.query(
+        `INSERT INTO tbl_redotask ${COLUMNS} VALUES ${list.map(() => ROW).join(', ')}`,
+        list.flatMap((params) => values(type, params)),
+      );
+    return {
+      add: (params, type) => insert(pool, type, [params]),
+      addAll: (list, type) => insert(pool, type, list),
+      async addInTransaction(params, type) {
+        const connection = await pool.getConnection();
+        await connection.query('START TRANSACTION');
+        await connection.query('INSERT INTO bench_order (id) VALUES (1)');
+        await insert(connection, type, [params]);
+        await connection.query('COMMIT');
+        connection.release();
+      },
+      async left(type) {
+        const [rows] = await pool.query(
+          `SELECT 1 FROM tbl_redotask WHERE application_name = 'bench' AND status = 'PENDING' AND redo_task_id = ?
+           AND next_exec_time <= ? LIMIT 1`,
+          [type, Date.now()],
+        );
+        return rows.length > 0;
+      },
+      ledger: async (type) => ledgerOn(await pool.getConnection(), type),
+      close: () => pool.end(),
+    };
+  },
+});
+
+async function ledgerOn(connection, type) {
+  await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+  await connection.query(
+    `INSERT IGNORE INTO tbl_pessimistic_lock (resource, description) VALUES ('by-hand', 'by hand')`,
+  );
+  const rows = async (text, values) => (await connection.query(text, values))[0];
+  return {
+    register: (id) =>
+      rows(
+        `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+         VALUES (?, 'bench', 'here', ?, ${NOW}, ${NOW} + 30000, '["bench"]', '{}', '{}')`,
+        [id, process.pid],
+      ),
+    begin: () => rows('START TRANSACTION'),
+    commit: () => rows('COMMIT'),
+    rollback: () => rows('ROLLBACK'),
+    lock: () => rows(`SELECT id FROM tbl_pessimistic_lock WHERE resource = 'by-hand' FOR UPDATE`),
+    workers: () =>
+      rows(`SELECT id, lease_until, held, running FROM tbl_redo_worker WHERE application_name = 'bench'`),
+    due: (most) =>
+      rows(
+        `SELECT id FROM tbl_redotask
+         WHERE application_name = 'bench' AND status = 'PENDING' AND redo_task_id = ? AND next_exec_time <= ${NOW}
+         ORDER BY next_exec_time, id LIMIT ?`,
+        [type, most],
+      ),
+    writeOwnRow: async (id, running) =>
+      (
+        await rows(`UPDATE tbl_redo_worker SET running = ?, lease_until = ${NOW} + 30000 WHERE id = ?`, [
+          running,
+          id,
+        ])
+      ).affectedRows,
+    read: (ids) =>
+      rows(
+        'SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time FROM tbl_redotask WHERE id IN (?)',
+        [ids],
+      ),
+    remove: (ids) => rows('DELETE FROM tbl_redotask WHERE id IN (?)', [ids]),
+    async leave(id) {
+      await rows('DELETE FROM tbl_redo_worker WHERE id = ?', [id]);
+      connection.release();
+    },
+  };
+}

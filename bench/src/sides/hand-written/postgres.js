@@ -1,0 +1,93 @@
+import pg from 'pg';
+import ours from '../nestjs-redo.js';
+import { handWritten } from './side.js';
+
+const NOW = `(extract(epoch from clock_timestamp()) * 1000)::bigint`;
+const COLUMNS =
+  '(application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time)';
+
+/** pg alone, on the library's own tables. */
+export default handWritten({
+  name: 'pg by hand',
+  package: 'pg',
+  stores: ['postgres'],
+  prepare: ours.prepare,
+
+  connect({ url, settings }) {
+    const pool = new pg.Pool({ connectionString: url, max: settings.connections ?? 10 });
+    const insert = (connection, type, list) =>
+      connection.query(
+        `INSERT INTO tbl_redotask ${COLUMNS}
+         SELECT 'bench', $1, 10, '0', req_param, ${NOW}, ${NOW} FROM unnest($2::text[]) AS req_param`,
+        [type, list.map((params) => JSON.stringify({ params }))],
+      );
+    return {
+      add: (params, type) => insert(pool, type, [params]),
+      addAll: (list, type) => insert(pool, type, list),
+      async addInTransaction(params, type) {
+        const connection = await pool.connect();
+        await connection.query('BEGIN');
+        await connection.query('INSERT INTO bench_order (id) VALUES (1)');
+        await insert(connection, type, [params]);
+        await connection.query('COMMIT');
+        connection.release();
+      },
+      async left(type) {
+        const { rowCount } = await pool.query(
+          `SELECT 1 FROM tbl_redotask WHERE application_name = 'bench' AND status = 'PENDING' AND redo_task_id = $1
+           AND next_exec_time <= $2 LIMIT 1`,
+          [type, Date.now()],
+        );
+        return rowCount > 0;
+      },
+      ledger: async (type) => ledgerOn(await pool.connect(), type),
+      close: () => pool.end(),
+    };
+  },
+});
+
+async function ledgerOn(connection, type) {
+  await connection.query(
+    `INSERT INTO tbl_pessimistic_lock (resource, description) VALUES ('by-hand', 'by hand') ON CONFLICT DO NOTHING`,
+  );
+  const rows = async (text, values) => (await connection.query(text, values)).rows;
+  return {
+    register: (id) =>
+      rows(
+        `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+         VALUES ($1, 'bench', 'here', $2, ${NOW}, ${NOW} + 30000, '["bench"]', '{}', '{}')`,
+        [id, process.pid],
+      ),
+    begin: () => rows('BEGIN'),
+    commit: () => rows('COMMIT'),
+    rollback: () => rows('ROLLBACK'),
+    lock: () => rows(`SELECT id FROM tbl_pessimistic_lock WHERE resource = 'by-hand' FOR UPDATE`),
+    workers: () =>
+      rows(`SELECT id, lease_until, held, running FROM tbl_redo_worker WHERE application_name = 'bench'`),
+    due: (most) =>
+      rows(
+        `SELECT id FROM tbl_redotask
+         WHERE application_name = 'bench' AND status = 'PENDING' AND redo_task_id = $1 AND next_exec_time <= ${NOW}
+         ORDER BY next_exec_time, id LIMIT $2`,
+        [type, most],
+      ),
+    writeOwnRow: async (id, running) =>
+      (
+        await connection.query(
+          `UPDATE tbl_redo_worker SET running = $1, lease_until = ${NOW} + 30000 WHERE id = $2`,
+          [running, id],
+        )
+      ).rowCount,
+    read: (ids) =>
+      rows(
+        `SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time
+         FROM tbl_redotask WHERE id = ANY($1::bigint[])`,
+        [ids],
+      ),
+    remove: (ids) => rows('DELETE FROM tbl_redotask WHERE id = ANY($1::bigint[])', [ids]),
+    async leave(id) {
+      await rows('DELETE FROM tbl_redo_worker WHERE id = $1', [id]);
+      connection.release();
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import mysql2 from 'mysql2';
+import pg from 'pg';
+
+const APPLICATION = 'bench';
+const require = createRequire(import.meta.url);
+
+/** @type {import('./side.js').Side} */
+export default {
+  name: 'nestjs-redo',
+  package: 'nestjs-redo',
+  stores: ['mariadb', 'mysql', 'postgres'],
+  settings: {
+    default: [{}],
+    tuned: [
+      { concurrency: 200, batchSize: 400 },
+      { concurrency: 500, batchSize: 1_000 },
+      { concurrency: 1_000, batchSize: 2_000 },
+    ],
+    failing: [{ concurrency: 200, batchSize: 400 }],
+    slow: [{ concurrency: 500, batchSize: 1_000 }],
+  },
+
+  async prepare(place) {
+    const { DataSource } = await nest('typeorm');
+    const { redoMigrations } = await library(place, 'nestjs-redo/migrations');
+    const dataSource = new DataSource({ ...connection(place), migrations: redoMigrations });
+    await dataSource.initialize();
+    await dataSource.runMigrations();
+    await dataSource.query('CREATE TABLE bench_order (id BIGINT NOT NULL)');
+    await dataSource.destroy();
+  },
+
+  async open(place, handle) {
+    await nest('reflect-metadata');
+    const { NestFactory } = await nest('@nestjs/core');
+    const { ScheduleModule } = await nest('@nestjs/schedule');
+    const { TypeOrmModule } = await nest('@nestjs/typeorm');
+    const { DataSource } = await nest('typeorm');
+    const { RedoHandlerRegistry, RedoManager, RedoModule, RedoTask } = await library(place, 'nestjs-redo');
+
+    const options = { ...place.settings, worker: place.worker };
+    const module = {
+      module: class AppModule {},
+      imports: [
+        TypeOrmModule.forRoot(connection(place)),
+        ScheduleModule.forRoot(),
+        RedoModule.forRoot(APPLICATION, options),
+      ],
+    };
+    const app = await NestFactory.createApplicationContext(module, {
+      logger: ['error', 'warn'],
+      abortOnError: false,
+    });
+    const [registry, redo, dataSource] = [RedoHandlerRegistry, RedoManager, DataSource].map((token) =>
+      app.get(token),
+    );
+    for (const type of place.types) {
+      const task = RedoTask.newBuilder(type).backoff({ type: 'fixed', delay: 1 }).build();
+      registry.register(task, ...(place.worker ? [async (params) => void (await handle(params))] : []));
+    }
+    if (place.worker) for (const type of place.types) await redo.pause(type);
+    const [first] = place.types;
+
+    return {
+      add: (params, type = first) => redo.addRedoTask(type, params),
+      addAll: (list, type = first) => redo.addRedoTasks(type, list),
+      addInTransaction: (params) =>
+        dataSource.transaction(async (manager) => {
+          await manager.query('INSERT INTO bench_order (id) VALUES (1)');
+          await redo.addRedoTask(first, params, { manager });
+        }),
+      addWaiting: (list) => redo.addRedoTasks(first, list, { delay: 86_400_000 }),
+      async addDead(list) {
+        const added = await redo.addRedoTasks(first, list, { delay: 86_400_000 });
+        await redo.discard({ ids: added.map(({ id }) => id) }, 'dead, to be in the way');
+      },
+      async go() {
+        for (const type of place.types) await redo.resume(type);
+        void redo.redrive();
+      },
+      async rest() {
+        for (const type of place.types) await redo.pause(type);
+      },
+      async left() {
+        const rows = await dataSource.query(
+          `SELECT 1 AS one FROM tbl_redotask WHERE application_name = '${APPLICATION}' AND status = 'PENDING'
+           AND redo_task_id IN ('${place.types.join("', '")}') AND next_exec_time <= ${Date.now()} LIMIT 1`,
+        );
+        return rows.length > 0;
+      },
+      close: () => app.close(),
+    };
+  },
+};
+
+function connection({ store, url }) {
+  const driver = store === 'postgres' ? pg : mysql2;
+  return { type: store, url, driver };
+}
+
+/** The application's packages are the repository's: the library and the application must share one copy of each. */
+const nest = (name) => import(pathToFileURL(require.resolve(name)).href);
+
+/** By its name, as a user would, from the folder where the packed library lies. */
+const library = (place, name) =>
+  import(pathToFileURL(createRequire(join(place.library, 'any.js')).resolve(name)).href);
