@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { TaskAdder } from './adding/task.adder.js';
 import type { AddRedoTaskOptions, AddRedoTasksOptions } from './adding/add.options.js';
 import { RedoHandlerRegistry } from './handlers/handler.registry.js';
+import { dateOf } from './instant.js';
 import { RedoError, UnknownTaskTypeError } from './redo.errors.js';
 import { keyTaken, notRedriving, unknownTaskType } from './redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from './redo.options.js';
@@ -247,7 +248,7 @@ function typeStats(
     redoTaskId,
     pending: pending?.count ?? 0,
     due: pending?.due ?? 0,
-    oldestDue: oldestDue === null ? null : new Date(oldestDue),
+    oldestDue: oldestDue === null ? null : dateOf(oldestDue),
     running: workers.reduce((sum, { running }) => sum + (running[redoTaskId]?.length ?? 0), 0),
     parked: of('PARKED')?.count ?? 0,
     dead: of('DEAD')?.count ?? 0,

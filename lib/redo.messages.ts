@@ -86,7 +86,7 @@ export const attemptFailed = (
 export const taskDead = (task: TaskName, reason: string, detail: string | null) =>
   `${named(task)} is dead, ${reason}${detail ? `: ${detail}` : ''}`;
 export const taskParked = (task: TaskName, error: string) =>
-  `${named(task)} is parked, its parameters can't be decoded: ${error}`;
+  `${named(task)} is parked until a person mends or retries it: ${error}`;
 export const workerLapsed = (worker: string, host: string, pid: number, charged: number) =>
   `worker ${worker} (${host}, pid ${pid}) is gone, its lease has run out; ${charged} of its tasks were running and are charged the attempt`;
 export const leaseLost = (worker: string, running: number, why: string) =>
@@ -109,6 +109,14 @@ export const workerDied = (host: string, pid: number) =>
   `the process ended or lost its lease during this attempt (${host}, pid ${pid})`;
 export const shuttingDown = 'the instance is shutting down';
 export const undecodable = (reason: string) => `req_param can't be decoded: ${reason}`;
+export const noTaskForm = 'it is not of the form {"params": …}';
+/** Not the parser's own words, which quote the text. */
+export const noJson = (parserSays: string, length: number) => {
+  if (/end of JSON/.test(parserSays)) return `it is JSON that ends too early, after ${length} characters`;
+  const [, position] = parserSays.match(/at position (\d+)/) ?? [];
+  return `it is no JSON${position === undefined ? '' : `, at position ${position} of ${length}`}`;
+};
+export const noNumber = (column: string) => `the row can't be decoded: ${column} is not an integer`;
 
 export interface TaskName {
   readonly id: number;

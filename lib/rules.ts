@@ -8,6 +8,8 @@ export interface Rule {
 
 /** Ten years, the furthest this library plans ahead. */
 export const TEN_YEARS = 315_576_000_000;
+/** What a column of attempts holds: INT. */
+export const MOST_ATTEMPTS = 2_147_483_647;
 /** The longest delay of Node's `setTimeout`, ms (about 24.8 days). */
 const LONGEST_TIMER = 2_147_483_647;
 

@@ -68,7 +68,7 @@ export const DEFAULT_POLICY: ResolvedPolicy = {
 };
 
 export const LIMIT_RULES: Readonly<Record<keyof TaskLimits, Rule>> = {
-  maxAttempts: rules.integer(1, 2_147_483_647),
+  maxAttempts: rules.integer(1, rules.MOST_ATTEMPTS),
   tryForever: rules.flag,
   expiredDate: rules.date,
   expiresIn: rules.milliseconds(1),

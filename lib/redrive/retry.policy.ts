@@ -5,7 +5,7 @@ import {
   type ResolvedPolicy,
 } from '../handlers/redo-policy.js';
 import { unstorable } from '../redo.messages.js';
-import { TEN_YEARS } from '../rules.js';
+import { MOST_ATTEMPTS, TEN_YEARS } from '../rules.js';
 import type { Settlement } from '../store/settlement.js';
 import { type ClaimedTask, type StoredError, withError } from '../store/task.row.js';
 import { cut, withoutStack } from './failure.js';
@@ -29,7 +29,7 @@ export function settlementOf(
   policy: Pick<ResolvedPolicy, 'backoff'>,
   stamp: Stamp,
 ): Settlement | undefined {
-  const attempt = task.execTimes + 1;
+  const attempt = Math.min(task.execTimes + 1, MOST_ATTEMPTS);
   const counted = { id: task.id, before: task.execTimes, execTimes: attempt };
   switch (outcome.kind) {
     case 'succeeded':
@@ -82,7 +82,8 @@ export function settlementOfExhausted(task: ClaimedTask): Settlement | undefined
 /** A task whose parameters can't be decoded waits for a person and is charged nothing. */
 export function settlementOfUndecodable(task: ClaimedTask, reason: string, stamp: Stamp): Settlement {
   const { id, execTimes } = task;
-  const errors = withError(task.errors, storedError(execTimes, withoutStack(reason), stamp));
+  const attempts = Number.isSafeInteger(execTimes) ? execTimes : 0;
+  const errors = withError(task.errors, storedError(attempts, withoutStack(reason), stamp));
   return { kind: 'parked', id, before: execTimes, execTimes, errors };
 }
 

@@ -1,3 +1,4 @@
+import { dateOf } from '../instant.js';
 import type { RedoEvents } from '../redo.events.js';
 import type { Reaped } from '../store/reap.js';
 import type { Settlement } from '../store/settlement.js';
@@ -63,6 +64,6 @@ export function tellReaped(events: RedoEvents, { worker, charged }: Reaped): voi
 function lastError(errors: string | null) {
   const last = decodeErrors(errors).at(-1);
   return last
-    ? { ...last, time: new Date(last.time) }
+    ? { ...last, time: dateOf(last.time) }
     : { attempt: 0, message: '', stack: null, time: new Date(0), host: '' };
 }

@@ -1,6 +1,7 @@
 import type { HandledType } from '../handlers/handler.registry.js';
 import type { RedoContext } from '../handlers/redo-context.js';
 import { RedoResult } from '../handlers/redo-result.js';
+import { dateOf } from '../instant.js';
 import { timedOut } from '../redo.messages.js';
 import type { ClaimedTask } from '../store/task.row.js';
 import { failureOf, withoutStack } from './failure.js';
@@ -67,9 +68,9 @@ function contextOf(task: ClaimedTask, signal: AbortSignal): RedoContext {
     redoTaskId: task.redoTaskId,
     attempt: task.execTimes + 1,
     maxAttempts: task.maxAttempts,
-    createTime: new Date(task.addTime),
-    expiredDate: task.expireTime === null ? null : new Date(task.expireTime),
-    lastError: last ? { ...last, time: new Date(last.time) } : null,
+    createTime: dateOf(task.addTime),
+    expiredDate: task.expireTime === null ? null : dateOf(task.expireTime),
+    lastError: last ? { ...last, time: dateOf(last.time) } : null,
     signal,
   };
 }

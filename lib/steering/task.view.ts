@@ -1,4 +1,5 @@
 import type { AttemptError } from '../handlers/redo-context.js';
+import { dateOf } from '../instant.js';
 import type { LedgerEntry } from '../store/ledger.js';
 import {
   type DeadReason,
@@ -94,7 +95,7 @@ export function viewTask(
 ): RedoTaskView {
   const decoded = decodeTask(row);
   const finished = row.status === 'DEAD' || row.status === 'SUCCEEDED';
-  const time = new Date(Number(row.next_exec_time));
+  const time = dateOf(Number(row.next_exec_time));
   return {
     id: decoded.task.id,
     redoTaskId: row.redo_task_id,
@@ -103,14 +104,14 @@ export function viewTask(
     reqParam: row.req_param,
     attempts: row.exec_times,
     maxAttempts: limitOf(row),
-    createTime: new Date(decoded.task.addTime),
+    createTime: dateOf(decoded.task.addTime),
     nextExecTime: finished ? null : time,
-    expiredDate: decoded.task.expireTime === null ? null : new Date(decoded.task.expireTime),
+    expiredDate: decoded.task.expireTime === null ? null : dateOf(decoded.task.expireTime),
     endTime: finished ? time : null,
     deadReason: row.dead_reason,
     deadDetail: row.dead_detail,
     dedupeKey: row.dedupe_key,
-    errors: decodeErrors(row.errors).map((error) => ({ ...error, time: new Date(error.time) })),
+    errors: decodeErrors(row.errors).map((error) => ({ ...error, time: dateOf(error.time) })),
     worker: workers.get(decoded.task.id) ?? null,
     hasHandler: handled.has(row.redo_task_id),
   };
@@ -122,8 +123,8 @@ export function viewWorker(worker: WorkerRecord): RedoWorkerView {
     id,
     host,
     pid,
-    startTime: new Date(worker.startTime),
-    leaseUntil: new Date(worker.leaseUntil),
+    startTime: dateOf(worker.startTime),
+    leaseUntil: dateOf(worker.leaseUntil),
     alive,
     redoTaskIds: handlers,
     held: Object.entries(worker.held).flatMap(([redoTaskId, ids]) => ids.map((id) => ({ id, redoTaskId }))),

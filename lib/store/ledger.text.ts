@@ -28,7 +28,7 @@ function byType<T>(
   return found;
 }
 
-const isId = (entry: unknown): entry is number => Number.isSafeInteger(entry) && (entry as number) > 0;
+const isId = (entry: unknown): entry is number => Number.isSafeInteger(entry);
 
 const isMark = (entry: unknown): entry is RunningMark =>
   Array.isArray(entry) && entry.length === 2 && isId(entry[0]) && Number.isSafeInteger(entry[1]);

@@ -104,12 +104,12 @@ export function* deleteRow(workerId: string): Work<void> {
  * Undefined: it lives, or it is renewing just now, or somebody else has reaped it.
  */
 export function* lockLapsed(dialect: Dialect, workerId: string): Work<LedgerEntry | undefined> {
-  const [row] = yield* rows<WorkerRow>(sql`
-    SELECT id, host, pid, held, running, lease_until - (${dialect.now}) AS lease_left
+  const [row] = yield* rows<WorkerRow & { now: number | string }>(sql`
+    SELECT id, host, pid, held, running, lease_until, ${dialect.now} AS now
     FROM tbl_redo_worker
     WHERE id = ${workerId} AND lease_until < ${dialect.now}
     ${dialect.forUpdateSkipLocked}`);
-  return row && entryOf(row);
+  return row && entryOf(row, Number(row.now));
 }
 
 /** SQLite takes 500 members of a UNION. */
@@ -138,10 +138,11 @@ export function* look(
     tasks.push({ id: Number(number), expired: Number(flag) === 1 });
     due.set(name, tasks);
   }
+  const now = Number(of('clock')[0]?.number);
   return {
-    now: Number(of('clock')[0]?.number),
+    now,
     workers: of('worker').map((row) =>
-      entryOf({ ...row, id: row.name, pid: row.flag, lease_left: row.number }),
+      entryOf({ ...row, id: row.name, pid: row.flag, lease_until: row.number }, now),
     ),
     paused: new Set(of('pause').map(({ name }) => name)),
     due,
@@ -156,7 +157,7 @@ function lookStatement(dialect: Dialect, applicationName: string, wanted: Wanted
       sql`
     SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, NULL AS host, NULL AS held, NULL AS running`,
       sql`
-    SELECT 'worker', id, lease_until - (${dialect.now}), pid, host, held, running
+    SELECT 'worker', id, lease_until, pid, host, held, running
     FROM tbl_redo_worker WHERE application_name = ${applicationName}`,
       sql`
     SELECT 'pause', redo_task_id, pause_time, 0, NULL, NULL, NULL
@@ -175,17 +176,21 @@ const dueArms = (dialect: Dialect, applicationName: string, wanted: Wanted): Sta
              CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
              NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
-      WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = ${redoTaskId}
+      WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${isType(redoTaskId)}
         AND next_exec_time <= ${dialect.now}
       ORDER BY next_exec_time, id
       LIMIT ${most}`),
   );
 
+/** MySQL and MariaDB compare without regard to blanks at the end: rows of another type would take the places of this one's. */
+export const isType = (redoTaskId: string): Statement =>
+  sql`redo_task_id = ${redoTaskId} AND LENGTH(redo_task_id) = LENGTH(${redoTaskId})`;
+
 interface WorkerRow {
   readonly id: string;
   readonly host: string | null;
   readonly pid: number | string;
-  readonly lease_left: number | string;
+  readonly lease_until: number | string;
   readonly held: string | null;
   readonly running: string | null;
 }
@@ -197,11 +202,12 @@ interface SightRow extends Pick<WorkerRow, 'host' | 'held' | 'running'> {
   readonly flag: number | string;
 }
 
-const entryOf = (row: WorkerRow): LedgerEntry => ({
+/** Not subtracted by the database: what somebody wrote there by hand may be out of its range. */
+const entryOf = (row: WorkerRow, now: number): LedgerEntry => ({
   id: row.id,
   host: row.host ?? '',
   pid: Number(row.pid),
-  leaseLeft: Number(row.lease_left),
+  leaseLeft: Number(row.lease_until) - now,
   held: decodeHeld(row.held),
   running: decodeRunning(row.running),
 });

@@ -1,9 +1,10 @@
 import { workerDied } from '../redo.messages.js';
+import { MOST_ATTEMPTS } from '../rules.js';
 import type { Dialect } from './dialect.js';
 import { deleteRow, type Holding, type LedgerEntry } from './ledger.js';
 import { settleEach } from './settle.js';
 import type { Settlement } from './settlement.js';
-import { list, sql } from './sql.js';
+import { inChunks, list, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
 import {
   decodeErrors,
@@ -64,10 +65,13 @@ function* chargeRunning(
   { running, host, pid }: LedgerEntry,
 ): Work<{ charge: Charged; settlement: Settlement }[]> {
   const attempts = new Map(Object.values(running).flat());
-  if (attempts.size === 0) return [];
-  const found = yield* rows<TaskRow & { now: number | string }>(sql`
-    SELECT ${TASK_COLUMNS}, ${dialect.now} AS now FROM tbl_redotask
-    WHERE id IN (${list([...attempts.keys()])}) AND status = 'PENDING'`);
+  const found: (TaskRow & { now: number | string })[] = [];
+  for (const some of inChunks([...attempts.keys()], 1_000))
+    found.push(
+      ...(yield* rows<(typeof found)[number]>(sql`
+        SELECT ${TASK_COLUMNS}, ${dialect.now} AS now FROM tbl_redotask
+        WHERE id IN (${list(some)}) AND status = 'PENDING'`)),
+    );
   return found.flatMap((row) => {
     const id = Number(row.id);
     const attempt = attempts.get(id);
@@ -78,7 +82,7 @@ function* chargeRunning(
     const counted = {
       id,
       before: attempt - 1,
-      execTimes: attempt,
+      execTimes: Math.min(attempt, MOST_ATTEMPTS),
       errors: withError(decodeErrors(row.errors), error),
     };
     const settlement: Settlement = dead

@@ -86,7 +86,8 @@ export function* settleEach(
 function applies({ kind, before }: Settlement, state: TaskState | undefined): boolean {
   if (!state) return false;
   if (kind === 'succeeded') return state.status !== 'SUCCEEDED';
-  return state.status === 'PENDING' && state.exec_times === before;
+  // As texts: what somebody wrote there may be no number.
+  return state.status === 'PENDING' && String(state.exec_times) === String(before);
 }
 
 const size = ({ errors }: Again | Dead | Parked) => errors?.length ?? 0;

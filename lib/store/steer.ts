@@ -50,7 +50,8 @@ export function* retryChunk(
   if (revivable.length > 0) {
     yield sql`
       UPDATE tbl_redotask
-      SET expire_time = CASE WHEN add_time > 0 THEN ${dialect.now} + expire_time - add_time END, add_time = ${dialect.now}
+      SET expire_time = CASE WHEN 0 < add_time AND add_time < expire_time THEN ${dialect.now} + (expire_time - add_time) END,
+          add_time = ${dialect.now}
       WHERE id IN (${list(revivable)}) AND status <> 'PENDING' AND expire_time <= ${dialect.now}`;
     yield sql`
       UPDATE tbl_redotask

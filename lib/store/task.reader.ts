@@ -1,4 +1,5 @@
 import type { Dialect } from './dialect.js';
+import { isType } from './ledger.js';
 import { decodeHandlers, decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
 import { joined, list, sql, type Statement } from './sql.js';
 import { type DeadReason, TASK_COLUMNS, type TaskRow, type TaskStatus } from './task.row.js';
@@ -96,12 +97,12 @@ export function* readWorkers(dialect: Dialect, applicationName: string): Work<Wo
     pid: number;
     start_time: number | string;
     lease_until: number | string;
-    lease_left: number | string;
+    now: number | string;
     handlers: string;
     held: string;
     running: string;
   }>(sql`
-    SELECT id, host, pid, start_time, lease_until, lease_until - (${dialect.now}) AS lease_left, handlers, held, running
+    SELECT id, host, pid, start_time, lease_until, ${dialect.now} AS now, handlers, held, running
     FROM tbl_redo_worker
     WHERE application_name = ${applicationName}
     ORDER BY start_time, id`);
@@ -111,7 +112,7 @@ export function* readWorkers(dialect: Dialect, applicationName: string): Work<Wo
     pid: row.pid,
     startTime: Number(row.start_time),
     leaseUntil: Number(row.lease_until),
-    alive: Number(row.lease_left) >= 0,
+    alive: Number(row.lease_until) >= Number(row.now),
     handlers: decodeHandlers(row.handlers),
     held: decodeHeld(row.held),
     running: decodeRunning(row.running),
@@ -127,7 +128,7 @@ export function* readPaused(applicationName: string): Work<string[]> {
 export function conditions(applicationName: string, filter: TaskFilter): Statement[] {
   const where = [sql`application_name = ${applicationName}`];
   if (filter.ids) where.push(sql`id IN (${list(filter.ids)})`);
-  if (filter.redoTaskId !== undefined) where.push(sql`redo_task_id = ${filter.redoTaskId}`);
+  if (filter.redoTaskId !== undefined) where.push(isType(filter.redoTaskId));
   if (filter.status !== undefined) where.push(sql`status = ${filter.status}`);
   if (filter.deadReason !== undefined) where.push(sql`dead_reason = ${filter.deadReason}`);
   // MySQL and MariaDB compare without regard to blanks at the end.

@@ -1,4 +1,4 @@
-import { undecodable } from '../redo.messages.js';
+import * as messages from '../redo.messages.js';
 import { sql, type Statement } from './sql.js';
 
 /** `status` of a row of `tbl_redotask`. */
@@ -69,10 +69,19 @@ export function decodeTask(row: TaskRow): DecodedTask {
     errors: decodeErrors(row.errors),
   });
   try {
+    for (const column of NUMBERS) checkNumber(column, row[column]);
     return { kind: 'runnable', task: task(decodeParams(row.req_param)) };
   } catch (error) {
     return { kind: 'undecodable', task: task(undefined), reason: (error as Error).message };
   }
+}
+
+/** SQLite takes anything into a column of numbers. */
+const NUMBERS = ['max_attempts', 'exec_times', 'add_time', 'expire_time'] as const;
+
+function checkNumber(column: string, value: unknown): void {
+  const isText = typeof value === 'string' && /^-?\d+$/.test(value);
+  if (value !== null && !isText && !Number.isInteger(value)) throw new SyntaxError(messages.noNumber(column));
 }
 
 /** `try_forever` wins; NULL and 0 in `max_attempts`, as the Java component writes them, mean no limit. */
@@ -86,28 +95,36 @@ export function decodeParams(reqParam: string | null): unknown {
   try {
     decoded = JSON.parse(reqParam);
   } catch (error) {
-    throw new SyntaxError(undecodable((error as Error).message));
+    const { length } = reqParam;
+    throw new SyntaxError(messages.undecodable(messages.noJson((error as Error).message, length)));
   }
   if (typeof decoded !== 'object' || decoded === null || !Object.hasOwn(decoded, 'params'))
-    throw new SyntaxError(undecodable('it is not of the form {"params": …}'));
+    throw new SyntaxError(messages.undecodable(messages.noTaskForm));
   return (decoded as { params: unknown }).params;
 }
 
 export const encodeParams = (json: string): string => `{"params":${json}}`;
 
-/** A row's errors; a text that is none (somebody wrote there) counts as no errors. */
+/** A row's last errors; a text that is none (somebody wrote there) counts as no errors. */
 export function decodeErrors(errors: string | null): StoredError[] {
   if (errors === null) return [];
   try {
     const decoded: unknown = JSON.parse(errors);
-    return Array.isArray(decoded) ? decoded.filter(isStoredError) : [];
+    return Array.isArray(decoded) ? decoded.filter(isStoredError).slice(-MOST_ERRORS) : [];
   } catch {
     return [];
   }
 }
 
-const isStoredError = (value: unknown): value is StoredError =>
-  typeof value === 'object' && value !== null && typeof (value as StoredError).message === 'string';
+function isStoredError(value: unknown): value is StoredError {
+  if (typeof value !== 'object' || value === null) return false;
+  const { attempt, message, stack, time, host } = value as Partial<Record<keyof StoredError, unknown>>;
+  const [texts, numbers] = [
+    [message, stack ?? '', host],
+    [attempt, time],
+  ];
+  return texts.every((each) => typeof each === 'string') && numbers.every(Number.isSafeInteger);
+}
 
 /** The last 10 errors with one more, as the row keeps them. */
 export const withError = (errors: readonly StoredError[], error: StoredError): string =>
