@@ -33,6 +33,9 @@ export const unsupportedDatabase = (type: string, supported: readonly string[]) 
 export const missingTables = (database: string) =>
   `redo: the tables are missing in ${database}; run the migrations: add redoMigrations of 'nestjs-redo/migrations' to your data source and run \`typeorm migration:run\`, or set migrationsRun`;
 
+export const autocommitOff = (database: string) =>
+  `redo: connections to the ${database} come with autocommit off, so what is written outside of a transaction is not kept; set autocommit = 1 for them`;
+
 export const notReachedYet = (database: string, error: string) =>
   `the ${database} can't be reached yet, waiting for it: ${error}`;
 

@@ -1,5 +1,5 @@
 import type { Database } from '../store/database.js';
-import { type AddedTask, insertTasks, type NewTask } from '../store/insert.js';
+import { type AddedTask, fitsOneInsert, insertTasks, type NewTask } from '../store/insert.js';
 
 interface Waiting {
   readonly tasks: readonly NewTask[];
@@ -71,7 +71,9 @@ export class InsertBatcher {
   }
 
   private insert(tasks: readonly NewTask[]): Promise<AddedTask[]> {
-    return this.database.transaction(() => insertTasks(this.database.dialect, tasks));
+    const { database } = this;
+    const work = () => insertTasks(database.dialect, tasks);
+    return fitsOneInsert(tasks) ? database.autocommit(work) : database.transaction(work);
   }
 
   private takeBatch(): Waiting[] {

@@ -15,6 +15,8 @@ export interface Dialect {
   forDriver(statement: Statement): DriverStatement;
   /** The database's clock: epoch milliseconds, the same for a whole statement. */
   readonly now: Statement;
+  /** 1 where a statement outside of a transaction commits by itself. */
+  readonly autocommit: Statement;
   /** The smaller, the larger of two expressions. */
   least(one: Statement, other: Statement): Statement;
   greatest(one: Statement, other: Statement): Statement;

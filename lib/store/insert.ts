@@ -41,6 +41,12 @@ export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<
   return added;
 }
 
+/** Whether one INSERT holds all of them: then it needs no transaction around it. */
+export function fitsOneInsert(tasks: readonly NewTask[]): boolean {
+  const [, second] = inStatements(tasks);
+  return second === undefined && tasks[0]?.dedupeKey === null;
+}
+
 /** The database's clock, epoch ms. */
 export function* readClock(dialect: Dialect): Work<number> {
   const [row] = yield* rows<{ now: number | string }>(sql`SELECT ${dialect.now} AS now`);

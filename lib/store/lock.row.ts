@@ -8,6 +8,12 @@ export function* ensureLockRow(dialect: Dialect, resource: string): Work<void> {
   if (!row) yield dialect.createLockRow(resource, 'nestjs-redo: one instance claims at a time');
 }
 
+/** Whether statements outside of a transaction commit by themselves. */
+export function* autocommits(dialect: Dialect): Work<boolean> {
+  const [row] = yield* rows<{ autocommit: number | string }>(sql`SELECT ${dialect.autocommit} AS autocommit`);
+  return Number(row?.autocommit) === 1;
+}
+
 /** Reads nothing, from every table that is needed. */
 export function* checkTables(): Work<void> {
   yield sql`SELECT id, next_exec_time, dedupe_hash FROM tbl_redotask WHERE id = 0`;

@@ -14,6 +14,7 @@ export const mysqlDialect: ServerDialect = {
   forDriver: ({ text, values }) => ({ text, values: values.map(forMysql) }),
   // By way of UTC_TIMESTAMP: UNIX_TIMESTAMP(NOW()) is an hour off in the hour that a time zone repeats in autumn.
   now: sql`TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000`,
+  autocommit: sql`@@autocommit`,
   least: (one, other) => sql`LEAST(${one}, ${other})`,
   greatest: (one, other) => sql`GREATEST(${one}, ${other})`,
   unionMember: (select) => sql`(${select})`,

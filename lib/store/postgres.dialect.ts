@@ -17,6 +17,7 @@ export const postgresDialect: ServerDialect = {
   // The statement's own time: now() is the transaction's, which may have begun long ago in the caller's hands, and
   // clock_timestamp() moves while a statement runs, so that no range of an index could end at it.
   now: sql`CAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp()) * 1000) AS BIGINT)`,
+  autocommit: sql`1`,
   least: (one, other) => sql`LEAST(${one}, ${other})`,
   greatest: (one, other) => sql`GREATEST(${one}, ${other})`,
   unionMember: (select) => sql`(${select})`,

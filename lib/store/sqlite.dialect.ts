@@ -7,6 +7,7 @@ export const sqliteDialect: Dialect = {
   name: 'sqlite',
   forDriver: (statement) => statement,
   now: sql`CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)`,
+  autocommit: sql`1`,
   least: (one, other) => sql`MIN(${one}, ${other})`,
   greatest: (one, other) => sql`MAX(${one}, ${other})`,
   unionMember: (select) => sql`SELECT * FROM (${select})`,

@@ -271,6 +271,19 @@ forEachServer((database) => {
     await app.close();
   });
 
+  test('a server whose connections do not commit by themselves is refused at start-up, with words that say so', async () => {
+    // PostgreSQL knows autocommit in its clients alone, and pg has none that could be off.
+    if (database.kind === 'postgres') return;
+    const server = await startServer(database.kind as ServerKindName, { ownProcess: true });
+    // One that was given by its URL is not ours to change.
+    if (!server.ownProcess) return server.stop();
+    const own = await createDatabase(database.kind, server.url);
+    await migrate(own);
+    await own.query('SET GLOBAL autocommit = 0');
+    await expect(startApp(own)).rejects.toThrow('come with autocommit off');
+    await server.stop();
+  });
+
   describe('a database that is away', () => {
     test('when the process starts is waited for', async () => {
       const late = await startTcpProxy(schema.url);
