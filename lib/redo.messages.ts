@@ -100,6 +100,8 @@ export const engineTrouble = (doing: string, retryIn: number, error: string) =>
   `can't ${doing} now, trying again in ${duration(retryIn)}: ${error}`;
 export const engineRecovered = (doing: string, failures: number) =>
   `can ${doing} again, after ${failures} failed ${failures === 1 ? 'try' : 'tries'}`;
+export const tasksLocked = (ids: readonly number[]) =>
+  `${ids.length === 1 ? 'task' : 'tasks'} ${ids.join(', ')}: somebody else has the row locked`;
 export const stopped = (handedBack: number) => `stopped; ${handedBack} tasks were handed back`;
 export const listenerFailed = (event: string) => `a listener of the event '${event}' threw`;
 

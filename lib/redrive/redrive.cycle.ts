@@ -298,13 +298,16 @@ export class RedriveCycle {
   /** What can't be written here, the others find when the lease has run out. */
   private async handBack(life: WorkerLife): Promise<void> {
     const giveUpAt = performance.now() + LAST_WRITE;
-    for (;;) {
+    for (let handedBack = 0; ;) {
       try {
         const left = giveUpAt - performance.now();
         // It ends by itself in that time, unless there is no connection to be had.
-        const handedBack = await within(2 * left, this.settler.handBack(life, left));
-        if (handedBack !== 'late')
-          this.events.emit('workerStopped', { workerId: life.identity.id, handedBack: handedBack.value });
+        const done = await within(2 * left, this.settler.handBack(life, left));
+        if (done === 'late') return;
+        const { count, locked } = done.value;
+        handedBack += count;
+        if (locked.size > 0) throw new RedoError(messages.tasksLocked([...locked]));
+        this.events.emit('workerStopped', { workerId: life.identity.id, handedBack });
         return;
       } catch (error) {
         if (error instanceof LeaseLostError) return this.loseLease(life, messages.leaseTaken);

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
-import { handBack, settle, type Settled } from '../store/settle.js';
+import { handBack, settle, type Settled, type Settling } from '../store/settle.js';
 import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
 import { DatabaseClock } from './database.clock.js';
@@ -10,6 +10,13 @@ import { PassesUnderWay } from './redrive.pass.js';
 import { inPlainWords, settlementOf } from './retry.policy.js';
 import { tellSettled, type Told } from './settlement.events.js';
 import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
+
+/** What a stopping worker handed back. */
+export interface HandedBack {
+  readonly count: number;
+  /** Tasks that it could not settle yet. */
+  readonly locked: ReadonlySet<number>;
+}
 
 /** Settles what ended. */
 @Injectable()
@@ -49,26 +56,24 @@ export class Settler {
     }
   }
 
-  /**
-   * The last write of a life: settles what ended; everything else it has is free at once.
-   *
-   * @returns how many tasks were handed back
-   */
-  async handBack(life: WorkerLife, within: number): Promise<number> {
-    const told = this.settlements(life, [...life.running.values(), ...life.held.values()]);
-    const settlements = told.map(({ settlement }) => settlement);
+  /** The last write of a life: settles what ended; everything else it has is free at once, but what somebody has locked. */
+  async handBack(life: WorkerLife, within: number): Promise<HandedBack> {
+    const all = [...life.running.values(), ...life.held.values()];
+    const told = this.settlements(life, all);
     const { dialect } = this.database;
     const turn = life.turns.next();
     try {
-      const { written } = await this.database.transaction(
-        () => handBack(dialect, life.identity, turn, settlements, this.keepSucceeded),
+      const settling = this.settling(life, all, told);
+      const { written, locked } = await this.database.transaction(
+        () => handBack(dialect, life.identity, turn, settling),
         within,
       );
+      for (const { task } of all) if (!locked.has(task.id)) life.forget(task.id);
       this.tell(told.filter(({ task }) => written.has(task.id)));
+      return { count: all.length - told.length, locked };
     } finally {
       turn.leave();
     }
-    return life.claimed.size + life.held.size + life.running.size - told.length;
   }
 
   private async send(
@@ -78,12 +83,7 @@ export class Settler {
     turn: Turn,
   ): Promise<Settled> {
     const { dialect } = this.database;
-    const settling = {
-      settlements: told.map(({ settlement }) => settlement),
-      keepSucceeded: this.keepSucceeded,
-      holding: (locked: ReadonlySet<number>) =>
-        life.holding(new Set(leaving.map(({ task }) => task.id).filter((id) => !locked.has(id)))),
-    };
+    const settling = this.settling(life, leaving, told);
     try {
       return await this.database.transaction(
         () => settle(dialect, life.identity, turn, settling),
@@ -93,6 +93,19 @@ export class Settler {
       if (dialect.isRefused(error) && !dialect.isRolledBack(error)) this.refused = (error as Error).message;
       throw error;
     }
+  }
+
+  private settling(
+    life: WorkerLife,
+    leaving: readonly (HeldTask | RunningTask)[],
+    told: readonly Told[],
+  ): Settling {
+    const ids = leaving.map(({ task }) => task.id);
+    return {
+      settlements: told.map(({ settlement }) => settlement),
+      keepSucceeded: this.keepSucceeded,
+      holding: (locked) => life.holding(new Set(ids.filter((id) => !locked.has(id)))),
+    };
   }
 
   private settlements(life: WorkerLife, leaving: readonly (HeldTask | RunningTask)[]): Told[] {

@@ -47,8 +47,6 @@ export interface DueTask {
   readonly expired: boolean;
 }
 
-export const NOTHING_HELD: Holding = { held: {}, running: {} };
-
 /** This worker's row is gone: somebody took it for dead, and what it still wants to write must not be written. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';

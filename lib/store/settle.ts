@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { deleteRow, type Holding, NOTHING_HELD, type WorkerIdentity, writeOwnRow } from './ledger.js';
+import { deleteRow, type Holding, type WorkerIdentity, writeOwnRow } from './ledger.js';
 import type { Again, Dead, Parked, Settlement, Succeeded } from './settlement.js';
 import { byId, inChunks, list, sql } from './sql.js';
 import { lockFreeTasks, type TaskState } from './task.lock.js';
@@ -41,17 +41,18 @@ export function* settle(
   return settled;
 }
 
-/** The last settling of a worker that stops: its row goes, and with it everything that it still held. */
+/**
+ * The last settling of a worker that stops: its row goes, and with it everything that it still held. Only what somebody has
+ * locked stays in the row, to be tried again; or else it is charged when the lease has run out, so that no attempt is lost.
+ */
 export function* handBack(
   dialect: Dialect,
   worker: WorkerIdentity,
   turn: Turn,
-  settlements: readonly Settlement[],
-  keepSucceeded: boolean,
+  settling: Settling,
 ): Work<Settled> {
-  const holding = () => NOTHING_HELD;
-  const settled = yield* settle(dialect, worker, turn, { settlements, keepSucceeded, holding });
-  yield* deleteRow(worker.id);
+  const settled = yield* settle(dialect, worker, turn, settling);
+  if (settled.locked.size === 0) yield* deleteRow(worker.id);
   return settled;
 }
 

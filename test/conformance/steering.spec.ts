@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   InvalidRedoTaskError,
+  type RedoContext,
   RedoError,
   RedoResult,
   type RedoTaskFilter,
@@ -387,6 +388,36 @@ forEachDatabase((database) => {
       });
     });
 
+    test('of a discarded task that is held, not begun, gives it all its attempts: it begins with the first', async () => {
+      const [before, between] = [gate(), gate()];
+      const attempts: number[] = [];
+      const handlers = {
+        notify: (what: string, { attempt }: RedoContext) => {
+          if (what === 'before') return before.passed;
+          if (what === 'between') return between.passed;
+          if (what === 'retried') attempts.push(attempt);
+          return undefined;
+        },
+      };
+      await start({ handlers, options: { concurrency: 1 } });
+      await app.redo.pause('notify');
+      await app.redo.redrive();
+      // The engine holds what it will soon begin: quick ones first, so that it holds the last two together.
+      const quick = range(30).map(() => 'quick');
+      const added = await app.redo.addRedoTasks('notify', [...quick, 'before', 'between', 'retried']);
+      const [first, second, retried] = ids(added.slice(30)) as [number, number, number];
+      await schema.query('UPDATE tbl_redotask SET exec_times = 1 WHERE id = ?', [retried]);
+      await app.redo.resume('notify');
+      await app.told('started', first);
+      before.open();
+      await app.told('started', second);
+      await app.redo.discard(retried, 'no need');
+      await app.redo.retry(retried);
+      between.open();
+      await app.redo.redrive();
+      expect(attempts).toEqual([1]);
+    });
+
     test('makes a waiting task due now', async () => {
       await start({ handlers: { notify: () => {} } });
       const { id } = await app.redo.addRedoTask('notify', 1, { delay: HOUR });
@@ -727,8 +758,8 @@ forEachDatabase((database) => {
       await other.redo.redrive();
       expect(await app.redo.pause('refund')).toBe(true);
       expect(await app.redo.resume('refund')).toBe(true);
-      for (const steer of [app.redo.pause('refnd'), app.redo.resume('refnd')]) {
-        const error = await steer.catch((reason: Error) => reason);
+      for (const steer of ['pause', 'resume'] as const) {
+        const error = await app.redo[steer]('refnd').catch((reason: Error) => reason);
         expect(error).toBeInstanceOf(UnknownTaskTypeError);
         expect((error as Error).message).toBe(
           "redo: no handler for task type 'refnd'; registered: notify, refund",
