@@ -3,7 +3,17 @@ import { inspect } from 'node:util';
 /** Every sentence a user can read. Each says what was given, what is allowed, or who must do what. */
 
 const shown = (value: unknown) =>
-  inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 });
+  inspect(value, {
+    depth: 1,
+    breakLength: Infinity,
+    maxStringLength: 80,
+    maxArrayLength: 5,
+    // What the caller's object says of itself may throw.
+    customInspect: false,
+  });
+/** What is no text may be parameters in the wrong place, which no message shows. */
+const shownIfText = (value: unknown) =>
+  typeof value === 'string' ? shown(value) : `a value of type ${typeof value}`;
 const listed = (names: readonly string[]) => (names.length > 0 ? names.join(', ') : 'nothing');
 
 // Set-up
@@ -41,8 +51,10 @@ export const notReachedYet = (database: string, error: string) =>
 
 // Adding
 
-export const unknownTaskType = (redoTaskId: string, known: readonly string[]) =>
-  `redo: no handler for task type ${shown(redoTaskId)}; registered: ${listed(known)}`;
+export const definitionOf = (redoTaskId: unknown) => `RedoTask ${shown(redoTaskId)}`;
+export const noList = (given: unknown) => `redo: paramsList is ${shownIfText(given)}; allowed: an array`;
+export const unknownTaskType = (redoTaskId: unknown, known: readonly string[]) =>
+  `redo: no handler for task type ${shownIfText(redoTaskId)}; registered: ${listed(known)}`;
 export const notJsonSafe = (path: string, reason: string) => `redo: ${path} ${reason}`;
 export const tooLarge = (bytes: number, limit: number) =>
   `redo: the parameters are ${bytes} bytes of JSON; allowed: at most ${limit} (option maxPayloadBytes). Store the data in a table of yours and pass its id`;

@@ -42,9 +42,10 @@ export const text = (maxLength: number): Rule =>
       !/\p{Cc}/u.test(value) &&
       [...value].length <= maxLength,
   );
+/** Not a Map or a promise: without keys of their own they would count as an empty object, which as a filter means all. */
 export const object = rule(
   'an object',
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  (value) => typeof value === 'object' && Object.prototype.toString.call(value) === '[object Object]',
 );
 export const either = (...rules: Rule[]): Rule =>
   rule(rules.map((each) => each.allowed).join(', or '), (value) => rules.some((each) => each.accepts(value)));

@@ -66,8 +66,7 @@ export class TaskAdder {
       throw new InvalidRedoTaskError(
         messages.badValue('options.dedupeKey', options.dedupeKey, 'a function (params, index) => string'),
       );
-    if (!Array.isArray(paramsList))
-      throw new InvalidRedoTaskError(messages.badValue('paramsList', paramsList, 'an array'));
+    if (!Array.isArray(paramsList)) throw new InvalidRedoTaskError(messages.noList(paramsList));
     const plan = planTask(this.options.applicationName, type, options);
     // Not `map`, which passes over the holes of an array.
     const tasks = Array.from(paramsList, (params: P, index): NewTask => {

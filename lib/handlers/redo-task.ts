@@ -1,5 +1,5 @@
 import { RedoConfigurationError } from '../redo.errors.js';
-import { badValue } from '../redo.messages.js';
+import { badValue, definitionOf } from '../redo.messages.js';
 import { taskTypeId } from '../rules.js';
 import { type Backoff, checkPolicy, type RedoPolicy } from './redo-policy.js';
 
@@ -17,7 +17,7 @@ export class RedoTask {
   ) {}
 
   /** @throws {RedoConfigurationError} the id or a policy value is not allowed; `where` names its place in the error */
-  static define(redoTaskId: string, policy: RedoPolicy = {}, where = `RedoTask '${redoTaskId}'`): RedoTask {
+  static define(redoTaskId: string, policy: RedoPolicy = {}, where = definitionOf(redoTaskId)): RedoTask {
     if (!taskTypeId.accepts(redoTaskId))
       throw new RedoConfigurationError(badValue(`${where}: redoTaskId`, redoTaskId, taskTypeId.allowed));
     checkPolicy(where, policy, (message) => new RedoConfigurationError(message));

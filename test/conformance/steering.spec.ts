@@ -887,6 +887,9 @@ forEachDatabase((database) => {
       ],
       [{ toString: 'notify' }, "filter has no option 'toString'"],
       [[], 'filter is []; allowed: an object'],
+      // Without keys of their own: not every task either.
+      [Promise.resolve({ status: 'DEAD' }), 'filter is Promise '],
+      [new Map([['status', 'DEAD']]), 'filter is Map'],
       ['DEAD', 'is '],
     ])('the filter %j is refused, naming key, value and what is allowed', async (filter, message) => {
       await start({ handlers: { notify: definition } });
