@@ -1,5 +1,6 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { AXES } from './axes/index.js';
+import { AXES, GROUPS } from './axes/index.js';
 import { DATABASES } from './servers/index.js';
 
 const OPTIONS = {
@@ -15,13 +16,14 @@ const OPTIONS = {
   library: { type: 'string', multiple: true, default: [] },
   data: { type: 'string', default: '' },
   out: { type: 'string', default: '' },
+  profile: { type: 'string', default: '' },
   help: { type: 'boolean', default: false },
 };
 
 export const HELP = `npm run bench -- [options]
 
   --database NAMES        ${DATABASES.join(', ')}, all; several with commas (default mariadb)
-  --axis IDS              ${AXES.map(({ id }) => id).join(', ')}, all; several with commas (default all)
+  --axis IDS              ${GROUPS.join(', ')}, all; several with commas (default all)
   --runs N                turns of each side (default 3)
   --repeats N             how often a turn that others disturbed is repeated at most (default 2)
   --tasks N               tasks of a turn (default 20000)
@@ -32,6 +34,7 @@ export const HELP = `npm run bench -- [options]
   --library FOLDER        a clone of this repository, built, to measure in place of this one; several: each takes part
   --data FOLDER           where the private servers keep their data; a real disk (default: the system's temporary folder)
   --out FOLDER            where the JSON and the charts go (default bench/results)
+  --profile FOLDER        where each process of a side leaves a CPU profile (not those that try settings)
 `;
 
 /** @throws {Error} that names what was given and what is allowed */
@@ -45,11 +48,7 @@ export function readCommandLine(args) {
   return {
     help: values.help,
     databases: chosen('database', values.database, DATABASES),
-    axes: chosen(
-      'axis',
-      values.axis,
-      AXES.map(({ id }) => id),
-    ).map((id) => AXES.find((axis) => axis.id === id)),
+    axes: axesOf(values.axis),
     runs: number('runs', 1),
     repeats: number('repeats', 0),
     scale: {
@@ -62,7 +61,14 @@ export function readCommandLine(args) {
     libraries: values.library,
     data: values.data,
     out: values.out,
+    profile: values.profile && resolve(values.profile),
   };
+}
+
+function axesOf(given) {
+  const ids = AXES.map(({ id }) => id);
+  const names = chosen('axis', given, [...new Set([...GROUPS, ...ids])]);
+  return AXES.filter(({ id, group }) => names.includes(id) || names.includes(group));
 }
 
 function chosen(name, given, allowed) {

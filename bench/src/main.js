@@ -15,14 +15,14 @@ if (options.help) process.stdout.write(HELP);
 else await bench(options);
 process.exit();
 
-async function bench({ databases, axes, runs, repeats, scale, sides, libraries, data, out }) {
+async function bench({ databases, axes, runs, repeats, scale, sides, libraries, data, out, profile }) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
   const packed = (libraries.length > 0 ? libraries : [join(BENCH, '..')]).map(packLibrary);
   const folder = out || join(BENCH, 'results');
   mkdirSync(folder, { recursive: true });
   const servers = new Servers(data || tmpdir());
   const progress = new Progress();
-  const contest = new Contest({ servers, loadSide, scale, runs, repeats, progress });
+  const contest = new Contest({ servers, loadSide, scale, runs, repeats, progress, profile });
   const results = [];
   for (const axis of axes) {
     const contestants = contestantsOf(axis, databases, sides, packed);

@@ -3,18 +3,22 @@
  *
  * @typedef {object} Axis
  * @property {string} id
+ * @property {string} [group] the letter of the table, where it is several axes
  * @property {string} title
  * @property {string} unit
  * @property {'default' | 'tuned' | 'failing' | 'slow' | 'prompt'} use which of the side's settings
  * @property {boolean} [lowerIsBetter]
  * @property {(database: string) => import('./contestants.js').Contestant[]} contestants
- * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<Turn>} turn one measurement
+ * @property {number} [runs] where one turn takes so long that there are no more
+ * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<unknown>} [prepare] what all turns of a
+ * contestant share; without it each turn has a fresh database and fresh processes
+ * @property {(stand: import('../harness/stand.js').Stand, scale: Scale, prepared?: unknown) => Promise<Turn>} turn one measurement
  * @property {(database: string) => import('./rates.js').Goal[]} goals
  *
  * @typedef {object} Scale how much work
  * @property {number} tasks
  * @property {number} limit ms after which a slow side is stopped and what it has done is counted
- * @property {number} backlog
+ * @property {number} backlog tasks in the way, or to pass
  * @property {number} snapshotMinutes
  *
  * @typedef {object} Turn

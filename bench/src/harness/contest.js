@@ -1,3 +1,4 @@
+import C from '../axes/c.js';
 import { Stand } from './stand.js';
 
 /** A turn in which others used more than this share of the machine is repeated. */
@@ -22,9 +23,10 @@ export class Contest {
    * @param {number} means.runs
    * @param {number} means.repeats how often a disturbed turn is repeated at most; what stays disturbed is marked
    * @param {import('./progress.js').Progress} means.progress
+   * @param {string} [means.profile] where the processes of the sides leave CPU profiles
    */
-  constructor({ servers, loadSide, scale, runs, repeats, progress }) {
-    Object.assign(this, { servers, loadSide, scale, runs, repeats, progress });
+  constructor({ servers, loadSide, scale, runs, repeats, progress, profile }) {
+    Object.assign(this, { servers, loadSide, scale, runs, repeats, progress, profile });
   }
 
   /**
@@ -36,20 +38,22 @@ export class Contest {
     const entries = [];
     for (const contestant of contestants)
       entries.push({ contestant, settings: await this.#settingsFor(axis, contestant), runs: [] });
-    for (let run = 1; run <= this.runs; run += 1)
+    const runs = Math.min(this.runs, axis.runs ?? Infinity);
+    for (let run = 1; run <= runs; run += 1)
       for (const entry of entries) {
-        this.progress.say(axis, `${run}/${this.runs}`, entry.contestant);
-        const taken = await this.#undisturbed(axis, entry.contestant, entry.settings);
+        this.progress.say(axis, `${run}/${runs}`, entry.contestant);
+        const taken = await this.#undisturbed(axis, entry);
         this.progress.tell(axis, taken);
         entry.runs.push(taken);
       }
+    for (const { kept } of entries) await kept?.stand.close();
     return entries;
   }
 
-  async #undisturbed(axis, contestant, settings) {
+  async #undisturbed(axis, entry) {
     let best;
     for (let tries = 0; tries <= this.repeats; tries += 1) {
-      const taken = await this.#turn(axis, contestant, settings, this.scale);
+      const taken = await this.#turn(axis, entry, this.scale);
       if (best === undefined || taken.usage.others < best.usage.others) best = taken;
       best.repeats = tries;
       if (best.usage.others <= DISTURBED) break;
@@ -57,29 +61,33 @@ export class Contest {
     return { ...best, disturbed: best.usage.others > DISTURBED };
   }
 
-  async #turn(axis, contestant, settings, scale) {
-    const { most = Infinity } = await this.loadSide(contestant.side);
-    const stand = new Stand(this.servers, contestant, settings);
+  async #turn(axis, entry, wanted) {
+    const { most = Infinity } = await this.loadSide(entry.contestant.side);
+    const scale = { ...wanted, tasks: Math.min(wanted.tasks, most) };
+    const stand =
+      entry.kept?.stand ??
+      new Stand(this.servers, entry.contestant, entry.settings, entry.runs && this.profile);
     try {
-      return await axis.turn(stand, { ...scale, tasks: Math.min(scale.tasks, most) });
+      if (axis.prepare) entry.kept ??= { stand, prepared: await axis.prepare(stand, scale) };
+      return await axis.turn(stand, scale, entry.kept?.prepared);
     } finally {
-      await stand.close();
+      if (!entry.kept) await stand.close();
     }
   }
 
-  /** Where a side has several candidates, each is tried once, and the fastest takes part. */
+  /** Where a side has several candidates, each is tried once, at draining, and the fastest takes part. */
   async #settingsFor(axis, contestant) {
     const side = await this.loadSide(contestant.side);
-    const candidates = side.settings[axis.use] ?? side.settings.tuned;
+    const candidates = side.settings[axis.use] ?? side.settings.default;
     if (candidates.length === 1) return candidates[0];
     const use = `${contestant.key} ${JSON.stringify(candidates)}`;
     if (!this.#best.has(use)) {
       const scale = { ...this.scale, tasks: Math.ceil(this.scale.tasks * TRIAL), limit: LONGEST_TRIAL };
       let best = { value: -Infinity };
       for (const settings of candidates) {
-        this.progress.say(axis, 'trial', contestant, settings);
-        const { value } = await this.#turn(axis, contestant, settings, scale);
-        this.progress.tellTrial(axis, value);
+        this.progress.say(C, 'trial', contestant, settings);
+        const { value } = await this.#turn(C, { contestant, settings }, scale);
+        this.progress.tellTrial(C, value);
         if (value > best.value) best = { value, settings };
       }
       this.#best.set(use, best.settings);

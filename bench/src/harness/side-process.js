@@ -10,11 +10,18 @@ export class SideProcess {
   #waiting = new Map();
   #lastId = 0;
 
-  /** @param {{ side: string, place: import('../sides/side.js').Place }} what */
-  static async start(what) {
+  /**
+   * @param {{ side: string, place: import('../sides/side.js').Place }} what
+   * @param {string} [profile] the folder where it leaves a CPU profile
+   */
+  static async start(what, profile) {
     const own = new SideProcess();
     own.what = what;
-    own.#child = fork(MAIN, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    own.#child = fork(MAIN, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [],
+    });
     const kill = () => own.#child.kill('SIGKILL');
     process.on('exit', kill);
     own.#child.once('exit', () => {
@@ -54,8 +61,8 @@ export class SideProcess {
     const ended = once(child, 'exit');
     const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
     await this.do('close').catch(() => {});
-    child.kill('SIGTERM');
-    const hard = setTimeout(() => child.kill('SIGKILL'), 1_000);
+    if (child.connected) child.disconnect();
+    const hard = setTimeout(() => child.kill('SIGKILL'), 3_000);
     await ended;
     clearTimeout(timer);
     clearTimeout(hard);

@@ -17,11 +17,13 @@ export class Stand {
    * @param {import('../servers/index.js').Servers} servers
    * @param {import('../axes/contestants.js').Contestant} contestant
    * @param {object} settings one of the side's candidates
+   * @param {string} [profile] the folder where its processes leave CPU profiles
    */
-  constructor(servers, contestant, settings) {
+  constructor(servers, contestant, settings, profile) {
     this.servers = servers;
     this.contestant = contestant;
     this.settings = settings;
+    this.profile = profile;
   }
 
   /**
@@ -37,7 +39,7 @@ export class Stand {
     const place = { url: this.#database.url, store, settings: this.settings, types, worker, library };
     const opened = [];
     for (let index = 0; index < count; index += 1) {
-      const one = await SideProcess.start({ side, place });
+      const one = await SideProcess.start({ side, place }, this.profile);
       this.#processes.push(one);
       opened.push(one);
       if (this.#processes.length === 1) await one.prepare();
@@ -66,6 +68,12 @@ export class Stand {
       ),
     };
     return measured(parties, work);
+  }
+
+  /** How many statements the server got meanwhile, and how many of them lock or write. */
+  async statementsDuring(work) {
+    const server = await this.servers.get(this.contestant.store);
+    return server.statementsDuring(this.#database, work);
   }
 
   async close() {

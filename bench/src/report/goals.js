@@ -4,8 +4,10 @@ export function judge(goal, figure, figures) {
   const over =
     goal.over && sideOf(goal.axis ? figures.find(({ id }) => id === goal.axis) : figure, goal.over);
   if (!of || (goal.over && !over)) return undefined;
-  const reached = of.value.median / (over?.value.median ?? 1);
-  const ok = goal.atLeast === undefined ? reached <= goal.atMost : reached >= goal.atLeast;
+  const value = goal.detail ? of.details[goal.detail]?.median : of.value.median;
+  const base = over ? Math.min(over.value.median, goal.cap ?? Infinity) : 1;
+  const reached = value / base;
+  const ok = goal.told ?? (goal.atLeast === undefined ? reached <= goal.atMost : reached >= goal.atLeast);
   return { ...goal, ofLabel: of.label, overLabel: over?.label, reached, ok };
 }
 

@@ -28,10 +28,11 @@ export function report({ machine, databases, scale, runs, results, folder }) {
 function figuresOf({ contestant, settings, runs }) {
   const perTask = (ms, done) => (ms === undefined ? undefined : (ms * 1_000) / Math.max(1, done));
   const all = (of) => {
-    const values = runs.map(of).filter((value) => value !== undefined);
+    const values = runs.map(of).filter((value) => Number.isFinite(value));
     return values.length > 0 ? spread(values) : undefined;
   };
   const detailNames = [...new Set(runs.flatMap(({ details }) => Object.keys(details ?? {})))];
+  const details = detailNames.map((name) => [name, all((run) => run.details?.[name])]);
   return {
     key: contestant.key,
     label: contestant.label,
@@ -42,7 +43,7 @@ function figuresOf({ contestant, settings, runs }) {
     serverMicroseconds: all(({ usage, done }) => perTask(usage.server, done)),
     rssMiB: all(({ usage }) => usage.rss / 2 ** 20),
     othersShare: all(({ usage }) => usage.others),
-    details: Object.fromEntries(detailNames.map((name) => [name, all(({ details }) => details?.[name])])),
+    details: Object.fromEntries(details.filter(([, found]) => found !== undefined)),
     disturbed: runs.filter(({ disturbed }) => disturbed).length,
     values: runs.map(({ value }) => value),
   };

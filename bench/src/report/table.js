@@ -1,16 +1,14 @@
 import { round } from '../harness/progress.js';
 
 /** One axis as Markdown. */
-export function table({ id, title, unit, sides, goals, lowerIsBetter }) {
+export function table({ id, title, unit, sides, goals }) {
   const first = sides[0];
   const head = `### ${id}: ${title} (${unit})`;
   const rows = [
     `| | median | min – max | × ${first.label} | CPU µs a task: client | server | RSS MiB |`,
     '|---|--:|--:|--:|--:|--:|--:|',
     ...sides.map((side) => {
-      const ratio = lowerIsBetter
-        ? side.value.median / first.value.median
-        : side.value.median / first.value.median;
+      const ratio = side.value.median / first.value.median;
       const cells = [
         `${side.label}${side.disturbed > 0 ? ` (disturbed: ${side.disturbed})` : ''}`,
         round(side.value.median),
@@ -32,9 +30,16 @@ export function table({ id, title, unit, sides, goals, lowerIsBetter }) {
         ]
       : [],
   );
-  const judged = goals.map(({ atLeast, atMost, ofLabel, overLabel, reached, ok }) => {
-    const wanted = atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
-    return `- ${ok ? 'reached' : 'NOT REACHED'}: ${ofLabel} ${wanted}${overLabel ? ` × ${overLabel}` : ''}: ${round(reached)}`;
-  });
+  const judged = goals.map((goal) => `- ${inWords(goal)}`);
   return [head, '', ...rows, '', ...details, ...judged, ''].join('\n');
+}
+
+function inWords({ atLeast, atMost, told, detail, cap, axis, ofLabel, overLabel, reached, ok }) {
+  const what = detail ? `${ofLabel}, ${detail}` : ofLabel;
+  const base = overLabel
+    ? ` × ${overLabel}${axis ? ` on ${axis}` : ''}${cap ? ` (${cap} at most)` : ''}`
+    : '';
+  if (told) return `${what}: ${round(reached)}${base}`;
+  const wanted = atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
+  return `${ok ? 'reached' : 'NOT REACHED'}: ${what} ${wanted}${base}: ${round(reached)}`;
 }

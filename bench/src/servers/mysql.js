@@ -1,5 +1,6 @@
 import { pidListeningOn } from '../harness/processes.js';
-import { createDatabase, durabilityOf, versionOf } from './mysql-family.js';
+import { createDatabase, durabilityOf, versionOf, withConnection } from './mysql-family.js';
+import { sorted } from './statements.js';
 
 /** Real MySQL, which Debian does not have: the one that `MYSQL_URL` names. */
 export async function startMysql() {
@@ -13,6 +14,26 @@ export async function startMysql() {
     version: `MySQL ${version.split('-')[0]}`,
     durability: await durabilityOf(url),
     create: (name) => createDatabase(url, name),
+    statementsDuring: (database, work) =>
+      statementsDuring(url, new URL(database.url).pathname.slice(1), work),
     stop: async () => {},
   };
+}
+
+/** By the performance schema, which tells one database's statements from those of others. */
+async function statementsDuring(url, database, work) {
+  return withConnection(url, async (connection) => {
+    const counts = async () => {
+      const [rows] = await connection.query(
+        `SELECT DIGEST_TEXT AS text, COUNT_STAR AS number
+         FROM performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = ?`,
+        [database],
+      );
+      return new Map(rows.map(({ text, number }) => [text, Number(number)]));
+    };
+    const before = await counts();
+    await work();
+    const sent = [...(await counts())];
+    return sorted(sent.map(([text, number]) => ({ text, number: number - (before.get(text) ?? 0) })));
+  });
 }

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { PrivateServer } from './private-server.js';
 import { isRoot, obtainProgram, postgresFolders } from './programs.js';
+import { sorted } from './statements.js';
 
 const urlOf = (port, name = 'postgres') => `postgres://postgres@127.0.0.1:${port}/${name}`;
 
@@ -59,6 +61,7 @@ export async function startPostgres(parent) {
         drop: () => query(url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
       };
     },
+    statementsDuring: (_, work) => statementsDuring(url, server.place.log, work),
     stop: () => server.stop(),
   };
 }
@@ -84,4 +87,23 @@ async function durabilityOf(url) {
 function ownerOf(user) {
   const id = (flag) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
+}
+
+/** By the server's log: it is our own, and nobody else is at work on it. */
+async function statementsDuring(url, log, work) {
+  const set = async (value) => {
+    await query(url, `ALTER SYSTEM SET log_statement = ${value}`);
+    await query(url, 'SELECT pg_reload_conf()');
+    await pause(200);
+  };
+  await set("'all'");
+  const from = statSync(log).size;
+  await work();
+  const lines = readFileSync(log)
+    .subarray(from)
+    .toString('utf8')
+    .split(/^(?=\d{4}-)/m);
+  await set("'none'");
+  const sent = lines.flatMap((line) => /LOG: {2}(?:statement|execute [^:]*): (.*)/s.exec(line)?.[1] ?? []);
+  return sorted(sent.map((text) => ({ text, number: 1 })));
 }

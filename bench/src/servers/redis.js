@@ -41,6 +41,7 @@ export async function startRedis(parent, appendfsync) {
         drop: () => withRedis(port, (redis) => redis.flushall()),
       };
     },
+    statementsDuring: (_, work) => commandsDuring(port, work),
     stop: () => server.stop(),
   };
 }
@@ -54,4 +55,14 @@ async function withRedis(port, use) {
   } finally {
     redis.disconnect();
   }
+}
+
+async function commandsDuring(port, work) {
+  const count = async () => {
+    const told = await withRedis(port, (redis) => redis.info('stats'));
+    return Number(/total_commands_processed:(\d+)/.exec(told)[1]);
+  };
+  const before = await count();
+  await work();
+  return { statements: (await count()) - before };
 }

@@ -51,7 +51,8 @@ export default {
       ],
     };
     const app = await NestFactory.createApplicationContext(module, {
-      logger: ['error', 'warn'],
+      // As with the peers: nothing is written for each task that fails.
+      logger: ['error'],
       abortOnError: false,
     });
     const [registry, redo, dataSource] = [RedoHandlerRegistry, RedoManager, DataSource].map((token) =>
@@ -78,11 +79,12 @@ export default {
         await redo.discard({ ids: added.map(({ id }) => id) }, 'dead, to be in the way');
       },
       async go() {
-        for (const type of place.types) await redo.resume(type);
-        void redo.redrive();
+        await Promise.all(place.types.map((type) => redo.resume(type)));
+        // Ends when nothing is left, or with an error when this instance stops before.
+        redo.redrive().catch(() => {});
       },
       async rest() {
-        for (const type of place.types) await redo.pause(type);
+        await Promise.all(place.types.map((type) => redo.pause(type)));
       },
       async left() {
         const rows = await dataSource.query(

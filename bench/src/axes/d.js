@@ -1,0 +1,51 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { graphileWorker, ours } from './contestants.js';
+import { atLeast, rateOf } from './rates.js';
+
+/** @returns {import('./axis.js').Axis} */
+const axis = (count) => ({
+  id: `D${count}`,
+  group: 'D',
+  title: count === 1 ? 'drain, 1 process, looked at from outside' : `drain, ${count} processes`,
+  unit: 'tasks/s',
+  use: 'tuned',
+  contestants: (database) => [ours(database), graphileWorker],
+  async turn(stand, { tasks, limit }) {
+    const workers = await stand.open({ count });
+    const run = async (some) => {
+      await workers[0].do('fill', { tasks: some });
+      return stand.measure(workers, () => together(workers, some, limit));
+    };
+    await run(1_500 * count);
+    await Promise.all(workers.map((one) => one.do('rest')));
+    // Twice as many, so that several processes have something to do.
+    const { result, usage } = await run(2 * tasks);
+    return { ...rateOf(result), usage, details: { 'smallest share': result.smallestShare } };
+  },
+  goals: (database) => [
+    ...(count === 1 ? [] : [atLeast(0.9, ours(database), ours(database), 'D1')]),
+    ...(count === 4 ? [atLeast(1.3, ours(database), graphileWorker)] : []),
+  ],
+});
+
+export default [1, 2, 4, 8].map(axis);
+
+/** From the first handler's begin in any process until everything is settled. */
+async function together(workers, tasks, limit) {
+  const giveUpAt = performance.now() + limit;
+  await Promise.all(workers.map((one) => one.do('go')));
+  let all;
+  do {
+    await pause(5);
+    all = await Promise.all(workers.map((one) => one.do('handled')));
+  } while (sum(all) < tasks && performance.now() < giveUpAt);
+  if (sum(all) >= tasks) while (await workers[0].do('left')) await pause(3);
+  const firstAt = all
+    .map((one) => one.firstAt)
+    .filter((at) => at > 0n)
+    .reduce((one, other) => (one < other ? one : other));
+  const smallestShare = Math.min(...all.map(({ done }) => done)) / sum(all);
+  return { done: sum(all), ms: Number(process.hrtime.bigint() - firstAt) / 1e6, smallestShare };
+}
+
+const sum = (all) => all.reduce((total, { done }) => total + done, 0);

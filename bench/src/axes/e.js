@@ -1,0 +1,60 @@
+import { median, quantile } from '../harness/statistics.js';
+import { bullmqAlways, bullmqEverysec, graphileWorker, ours, peersOn, pgBoss } from './contestants.js';
+import { atMost } from './rates.js';
+
+/** The library's interval when nothing is set, ms. */
+const INTERVAL = 1_000;
+
+/** @returns {import('./axis.js').Axis} */
+const axis = ({ id, title, elsewhere, tasks, gap, goals }) => ({
+  id,
+  group: 'E',
+  title,
+  unit: 'ms, median',
+  lowerIsBetter: true,
+  use: 'prompt',
+  contestants: (database) => [
+    ours(database),
+    bullmqAlways,
+    bullmqEverysec,
+    graphileWorker,
+    pgBoss,
+    ...peersOn(database).filter(({ side }) => side === 'serenis'),
+  ],
+  async turn(stand, { limit }) {
+    const [worker] = await stand.open();
+    const [producer] = elsewhere ? await stand.open({ worker: false }) : [worker];
+    await worker.do('warmUp', { tasks: 200, limit: 8_000 });
+    await worker.do('stampPickUps');
+    const { result, usage } = await stand.measure([worker], async () => {
+      await producer.do('addStamped', { tasks, gap });
+      return worker.do('pickUps', { tasks, limit });
+    });
+    return {
+      value: median(result),
+      done: result.length,
+      usage,
+      details: { p99: quantile(result, 0.99), slowest: Math.max(...result) },
+    };
+  },
+  goals,
+});
+
+export default [
+  axis({
+    id: 'E1',
+    title: 'idle pick-up, added in the same process',
+    elsewhere: false,
+    tasks: 200,
+    gap: 100,
+    goals: (database) => [atMost(1, ours(database), bullmqAlways), atMost(1, ours(database), bullmqEverysec)],
+  }),
+  axis({
+    id: 'E2',
+    title: 'idle pick-up, added in another process',
+    elsewhere: true,
+    tasks: 30,
+    gap: 1.5 * INTERVAL,
+    goals: (database) => [{ atMost: INTERVAL / 2, of: ours(database).key }],
+  }),
+];

@@ -1,0 +1,31 @@
+import { bullmqAlways, bullmqEverysec, ours, peersOn, pgBoss } from './contestants.js';
+import { atLeast, rateOf } from './rates.js';
+
+/** @type {import('./axis.js').Axis} */
+export default {
+  id: 'F',
+  title: 'every task fails once, 1 ms back-off',
+  unit: 'tasks/s',
+  use: 'failing',
+  // Without graphile-worker and BullMQ on PostgreSQL: the one can't try again before 2.7 s, the other is as slow as on C.
+  contestants: (database) => [
+    ours(database),
+    pgBoss,
+    bullmqAlways,
+    bullmqEverysec,
+    ...peersOn(database).filter(({ side }) => side === 'serenis' || side === 'sidequest'),
+  ],
+  async turn(stand, { tasks, limit }) {
+    const [worker] = await stand.open();
+    const some = tasks / 4;
+    await worker.do('fill', { tasks: some / 5 });
+    await worker.do('failOnce', { tasks: some / 5, limit });
+    await worker.do('rest');
+    await worker.do('fill', { tasks: some });
+    const { result, usage } = await stand.measure([worker], () =>
+      worker.do('failOnce', { tasks: some, limit }),
+    );
+    return { ...rateOf(result), usage };
+  },
+  goals: (database) => [atLeast(2, ours(database), pgBoss)],
+};

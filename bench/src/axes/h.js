@@ -1,0 +1,39 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { openSnapshot } from '../servers/snapshot.js';
+import { byHand, ours } from './contestants.js';
+import { atLeast, rateOf } from './rates.js';
+
+/** So many rounds of the usual number of tasks pass while the snapshot is open: 500,000. */
+const ROUNDS = 25;
+
+/** @type {import('./axis.js').Axis} */
+export default {
+  id: 'H',
+  title: "drain, at the end of a long time with another session's snapshot open",
+  unit: 'tasks/s',
+  use: 'tuned',
+  runs: 1,
+  contestants: (database) => [ours(database), byHand(database)],
+  async turn(stand, { tasks, limit, snapshotMinutes }) {
+    const [worker] = await stand.open();
+    await worker.do('warmUp', { tasks: Math.ceil(tasks * 0.15), limit: 8_000 });
+    const snapshot = await openSnapshot(stand.contestant.store, stand.url);
+    const openedAt = performance.now();
+    const rates = [];
+    let last;
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      await pause(openedAt + (snapshotMinutes * 60_000 * round) / ROUNDS - performance.now());
+      await worker.do('fill', { tasks });
+      last = await stand.measure([worker], () => worker.do('drain', { tasks, limit }));
+      rates.push(rateOf(last.result).value);
+      await worker.do('rest');
+    }
+    await snapshot.close();
+    return {
+      ...rateOf(last.result),
+      usage: last.usage,
+      details: { 'first round': rates[0], slowest: Math.min(...rates), minutes: snapshotMinutes },
+    };
+  },
+  goals: (database) => [atLeast(0.7, ours(database), ours(database), 'C')],
+};

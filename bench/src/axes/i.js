@@ -1,0 +1,22 @@
+import { ours } from './contestants.js';
+import { drainBacklog } from './draining.js';
+import { atLeast } from './rates.js';
+
+const TYPES = Array.from({ length: 50 }, (_, index) => `bench-${index + 1}`);
+
+/** @returns {import('./axis.js').Axis} */
+const axis = (id, title, busyTypes) => ({
+  id,
+  group: 'I',
+  title,
+  unit: 'tasks/s',
+  use: 'tuned',
+  contestants: (database) => [ours(database)],
+  turn: (stand, scale) => drainBacklog(stand, scale, { types: TYPES, busyTypes }),
+  goals: (database) => [atLeast(0.85, ours(database), ours(database), 'C')],
+});
+
+export default [
+  axis('I1', '50 task types registered, one busy', TYPES.slice(0, 1)),
+  axis('I50', '50 task types registered, all busy', TYPES),
+];

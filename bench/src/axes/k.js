@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ours } from './contestants.js';
+import { rateOf } from './rates.js';
+
+/** Tasks after which memory is looked at first, and that wait at most. */
+const FIRST_LOOK = 50_000;
+const WAITING = 20_000;
+const BATCH = 5_000;
+
+/** @type {import('./axis.js').Axis} */
+export default {
+  id: 'K',
+  title: 'a long way straight through: RSS at its end',
+  unit: `× RSS after ${FIRST_LOOK} tasks`,
+  lowerIsBetter: true,
+  use: 'tuned',
+  runs: 1,
+  contestants: (database) => [ours(database)],
+  async turn(stand, { backlog }) {
+    const [worker] = await stand.open();
+    const [producer] = await stand.open({ worker: false });
+    const { result, usage } = await stand.measure([worker], () => straightThrough(worker, producer, backlog));
+    const { early, late, lateP99 } = result;
+    return {
+      value: late / early,
+      done: result.done,
+      usage,
+      details: {
+        'event loop late, p99 ms': lateP99,
+        'RSS MiB at first': early / 2 ** 20,
+        'RSS MiB at last': late / 2 ** 20,
+        'tasks/s': rateOf(result).value,
+      },
+    };
+  },
+  goals: (database) => {
+    const of = ours(database).key;
+    return [
+      { atMost: 1.2, of },
+      { atMost: 20, of, detail: 'event loop late, p99 ms' },
+    ];
+  },
+};
+
+async function straightThrough(worker, producer, tasks) {
+  const start = performance.now();
+  await worker.do('go');
+  await worker.do('memory');
+  let added = 0;
+  let early;
+  for (;;) {
+    const { done } = await worker.do('handled');
+    if (done >= FIRST_LOOK) early ??= (await worker.do('memory')).rss;
+    if (done >= tasks) break;
+    if (added < tasks && added - done < WAITING) {
+      await producer.do('fill', { tasks: BATCH });
+      added += BATCH;
+    } else await pause(20);
+  }
+  const ms = performance.now() - start;
+  const { rss: late, lateP99 } = await worker.do('memory');
+  return { done: tasks, ms, early: early ?? late, late, lateP99 };
+}
