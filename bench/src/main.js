@@ -21,6 +21,7 @@ async function bench({ databases, axes, runs, repeats, scale, sides, libraries, 
   const folder = out || join(BENCH, 'results');
   mkdirSync(folder, { recursive: true });
   const servers = new Servers(data || tmpdir());
+  for (const database of databases) await servers.get(database);
   const progress = new Progress();
   const contest = new Contest({ servers, loadSide, scale, runs, repeats, progress, profile });
   const results = [];

@@ -32,22 +32,39 @@ export class Contest {
   /**
    * @param {import('../axes/axis.js').Axis} axis
    * @param {readonly import('../axes/contestants.js').Contestant[]} contestants
-   * @returns {Promise<{ contestant: object, settings: object, runs: object[] }[]>}
+   * @returns {Promise<{ contestant: object, settings: object, runs: object[], failure?: string }[]>}
    */
   async hold(axis, contestants) {
     const entries = [];
-    for (const contestant of contestants)
-      entries.push({ contestant, settings: await this.#settingsFor(axis, contestant), runs: [] });
+    for (const contestant of contestants) {
+      const entry = { contestant, runs: [] };
+      entries.push(entry);
+      await this.#orElse(entry, async () => {
+        entry.settings = await this.#settingsFor(axis, contestant);
+      });
+    }
     const runs = Math.min(this.runs, axis.runs ?? Infinity);
     for (let run = 1; run <= runs; run += 1)
-      for (const entry of entries) {
-        this.progress.say(axis, `${run}/${runs}`, entry.contestant);
-        const taken = await this.#undisturbed(axis, entry);
-        this.progress.tell(axis, taken);
-        entry.runs.push(taken);
-      }
+      for (const entry of entries)
+        await this.#orElse(entry, async () => {
+          this.progress.say(axis, `${run}/${runs}`, entry.contestant);
+          const taken = await this.#undisturbed(axis, entry);
+          this.progress.tell(axis, taken);
+          entry.runs.push(taken);
+        });
     for (const { kept } of entries) await kept?.stand.close();
     return entries;
+  }
+
+  /** A side that fails takes no further part in this axis, and its error is told; the others go on. */
+  async #orElse(entry, does) {
+    if (entry.failure !== undefined) return;
+    try {
+      await does();
+    } catch (error) {
+      entry.failure = String(error?.message ?? error);
+      this.progress.tellFailure(entry.failure);
+    }
   }
 
   async #undisturbed(axis, entry) {

@@ -22,8 +22,8 @@ export class Progress {
     process.stderr.write(`${round(value)} ${axis.unit}\n`);
   }
 
-  note(text) {
-    process.stderr.write(`${text}\n`);
+  tellFailure(message) {
+    process.stderr.write(`FAILED: ${message}\n`);
   }
 }
 

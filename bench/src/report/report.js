@@ -11,7 +11,10 @@ export function report({ machine, databases, scale, runs, results, folder }) {
     title: axis.title,
     unit: axis.unit,
     lowerIsBetter: axis.lowerIsBetter ?? false,
-    sides: entries.map(figuresOf),
+    sides: entries.filter(({ runs: taken }) => taken.length > 0).map(figuresOf),
+    failures: entries
+      .filter(({ failure }) => failure !== undefined)
+      .map(({ contestant, failure }) => ({ key: contestant.key, label: contestant.label, failure })),
     goals: databases.flatMap((database) => axis.goals(database)),
   }));
   for (const figure of figures)

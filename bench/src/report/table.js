@@ -1,9 +1,11 @@
 import { round } from '../harness/progress.js';
 
 /** One axis as Markdown. */
-export function table({ id, title, unit, sides, goals }) {
+export function table({ id, title, unit, sides, goals, failures }) {
   const first = sides[0];
   const head = `### ${id}: ${title} (${unit})`;
+  const failed = failures.map(({ label, failure }) => `- ${label} FAILED: ${failure.split('\n')[0]}`);
+  if (!first) return [head, '', ...failed, ''].join('\n');
   const rows = [
     `| | median | min – max | × ${first.label} | CPU µs a task: client | server | RSS MiB |`,
     '|---|--:|--:|--:|--:|--:|--:|',
@@ -31,7 +33,7 @@ export function table({ id, title, unit, sides, goals }) {
       : [],
   );
   const judged = goals.map((goal) => `- ${inWords(goal)}`);
-  return [head, '', ...rows, '', ...details, ...judged, ''].join('\n');
+  return [head, '', ...rows, '', ...details, ...judged, ...failed, ''].join('\n');
 }
 
 function inWords({ atLeast, atMost, told, detail, cap, axis, ofLabel, overLabel, reached, ok }) {
