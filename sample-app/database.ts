@@ -15,6 +15,7 @@ export interface SampleDatabase {
 const ALLOWED = `allowed:
   mysql://user:password@host:3306/database
   mariadb://user:password@host:3306/database
+  postgres://user:password@host:5432/database
   sqlite:///absolute/path.db
 or leave it out: a temporary SQLite file is used`;
 
@@ -37,7 +38,10 @@ export function databaseFrom(url: string | undefined): SampleDatabase {
   switch (scheme) {
     case 'mysql':
     case 'mariadb':
+    case 'postgres':
       return server(scheme, url);
+    case 'postgresql':
+      return server('postgres', url);
     case 'sqlite': {
       const path = /^sqlite:(?:\/\/)?(\/.+)$/.exec(url)?.[1];
       if (!path) throw new Error(`DATABASE_URL names no file by its absolute path; ${ALLOWED}`);
@@ -56,11 +60,11 @@ function sqlite(database: string, description: string): SampleDatabase {
   return { options, description };
 }
 
-function server(type: 'mysql' | 'mariadb', url: string): SampleDatabase {
+function server(type: 'mysql' | 'mariadb' | 'postgres', url: string): SampleDatabase {
   if (!URL.canParse(url)) throw new Error(`DATABASE_URL is not a valid URL; ${ALLOWED}`);
   const { host, pathname } = new URL(url);
   if (pathname.length < 2) throw new Error(`DATABASE_URL names no database; ${ALLOWED}`);
-  const name = { mysql: 'MySQL', mariadb: 'MariaDB' }[type];
+  const name = { mysql: 'MySQL', mariadb: 'MariaDB', postgres: 'PostgreSQL' }[type];
   return {
     options: { type, url, ...migrated },
     description: `${name}, ${decodeURIComponent(pathname.slice(1))} on ${host}`,
@@ -76,12 +80,20 @@ function temporaryFile(): string {
 /** Says what to do about the usual reasons why a database can't be opened. */
 export function explainConnectionError(error: unknown, { description, options }: SampleDatabase): unknown {
   const { code } = error as { code?: string };
+  const missing = `It doesn't exist. Create it: ${createDatabase(options)}`;
+  const refused = 'The server refuses this user or password.';
+  const forbidden = 'This user may not use this database.';
   const advice = new Map([
-    ['ER_BAD_DB_ERROR', `It doesn't exist. Create it: ${createDatabase(options)}`],
     ['ECONNREFUSED', 'Nothing listens there. Is the server running, are host and port right?'],
     ['ENOTFOUND', 'There is no such host.'],
-    ['ER_ACCESS_DENIED_ERROR', 'The server refuses this user or password.'],
-    ['ER_DBACCESS_DENIED_ERROR', 'This user may not use this database.'],
+    ['ER_BAD_DB_ERROR', missing],
+    ['ER_ACCESS_DENIED_ERROR', refused],
+    ['ER_DBACCESS_DENIED_ERROR', forbidden],
+    // PostgreSQL's: no such database, wrong password, no such user or not from there, no privilege.
+    ['3D000', missing],
+    ['28P01', refused],
+    ['28000', refused],
+    ['42501', forbidden],
   ]).get(code ?? '');
   return advice ? new Error(`Can't use the database (${description}). ${advice}`, { cause: error }) : error;
 }
@@ -89,5 +101,7 @@ export function explainConnectionError(error: unknown, { description, options }:
 function createDatabase(options: DataSourceOptions): string {
   const url = 'url' in options && options.url ? options.url : '';
   const name = URL.canParse(url) ? decodeURIComponent(new URL(url).pathname.slice(1)) : 'name';
-  return `CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`;
+  return options.type === 'postgres'
+    ? `CREATE DATABASE "${name}"`
+    : `CREATE DATABASE \`${name}\` CHARACTER SET utf8mb4`;
 }

@@ -18,7 +18,7 @@ export class OrdersController {
   async place(@Body() body: unknown): Promise<OrderView> {
     const wanted = checkNewOrder(body);
     // For SQLite's sake alone: TypeORM has one connection there, and where transactions overlap on it, the rollback of
-    // one undoes the other. On MySQL or MariaDB write: const order = await this.orders.place(wanted);
+    // one undoes the other. On a server write: const order = await this.orders.place(wanted);
     const order = await this.oneAtATime.run(() => this.orders.place(wanted));
     return viewOrder(order, await this.redo.get(order.notifyTaskId));
   }

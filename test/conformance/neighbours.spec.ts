@@ -329,7 +329,7 @@ forEachServer((database) => {
       const other = await app.redo.addRedoTask('long', {});
       const restless = await app.redo.addRedoTask('restless', {});
       for (const { id } of [locked, other, restless]) await app.told('started', id);
-      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [locked.id]);
+      await stranger.query(`SELECT id FROM tbl_redotask WHERE id = ${locked.id} FOR UPDATE`);
       open();
 
       const [before] = await app.redo.workers();
@@ -374,11 +374,11 @@ forEachServer((database) => {
     test('and has locked a task that expires leaves it to be ended soon after, without waiting for a tick', async () => {
       await start({ handlers: { brief: () => {}, quick: () => {} }, options: { lease: LEASE } });
       const { id } = await app.redo.addRedoTask('brief', {}, { delay: HOUR, expiresIn: 2 * HOUR });
-      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [id]);
-      await stranger.query('UPDATE tbl_redotask SET next_exec_time = 1, expire_time = 1 WHERE id = ?', [id]);
+      await stranger.query(`SELECT id FROM tbl_redotask WHERE id = ${id} FOR UPDATE`);
+      await stranger.query(`UPDATE tbl_redotask SET next_exec_time = 1, expire_time = 1 WHERE id = ${id}`);
       await stranger.commitTransaction();
       await stranger.startTransaction();
-      await stranger.query('SELECT id FROM tbl_redotask WHERE id = ? FOR UPDATE', [id]);
+      await stranger.query(`SELECT id FROM tbl_redotask WHERE id = ${id} FOR UPDATE`);
       const ended = app.redo.redrive();
       const quick = await app.redo.addRedoTask('quick', {});
       await app.told('succeeded', quick.id);
@@ -391,7 +391,7 @@ forEachServer((database) => {
     test('and has locked a task of a dead instance has it charged soon after, without waiting for a tick', async () => {
       await start({ handlers: { job: () => {}, quick: () => {} }, options: { lease: LEASE } });
       const { id } = await app.redo.addRedoTask('job', {}, { delay: HOUR });
-      await stranger.query('UPDATE tbl_redotask SET next_exec_time = 1 WHERE id = ?', [id]);
+      await stranger.query(`UPDATE tbl_redotask SET next_exec_time = 1 WHERE id = ${id}`);
       await schema.query(
         `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
          VALUES ('dead', 'order-service', 'gone', 1, 0, 1, '["job"]', '{}', ?)`,
@@ -458,8 +458,8 @@ forEachServer((database) => {
       await start(kept);
       const { id } = await app.redo.addRedoTask('job', {}, { dedupeKey: 'k' });
       // What the flush of another instance does.
-      const succeeds = `UPDATE tbl_redotask SET status = 'SUCCEEDED', dedupe_hash = NULL WHERE id = ?`;
-      await stranger.query(succeeds, [id]);
+      const succeeds = `UPDATE tbl_redotask SET status = 'SUCCEEDED', dedupe_hash = NULL WHERE id = ${id}`;
+      await stranger.query(succeeds);
       const commands = [app.redo.retry({ redoTaskId: 'job' }), app.redo.discard(id, 'enough')];
       await waitsFor(2, 'both commands to wait for that row');
       await stranger.commitTransaction();
@@ -491,12 +491,12 @@ forEachServer((database) => {
         await app.redo.addRedoTasks('job', range(200));
         await winDeadlocks(schema, stranger);
         // The one that has changed less is ended.
-        await stranger.query('UPDATE tbl_redotask SET max_attempts = 7 WHERE id >= ?', [last!.id]);
+        await stranger.query(`UPDATE tbl_redotask SET max_attempts = 7 WHERE id >= ${last!.id}`);
         const filter = { ids: [first!.id, last!.id] };
         const done =
           command === 'retry' ? app.redo.retry(filter) : app.redo.discard(filter, 'enough of these');
         await waitsFor(1, 'the command to wait');
-        await stranger.query('UPDATE tbl_redotask SET max_attempts = 7 WHERE id = ?', [first!.id]);
+        await stranger.query(`UPDATE tbl_redotask SET max_attempts = 7 WHERE id = ${first!.id}`);
         await stranger.commitTransaction();
         expect(await done).toBe(2);
       },

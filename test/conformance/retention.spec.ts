@@ -10,9 +10,12 @@ import { waitFor } from '../support/wait-for.js';
 const DAY = 24 * 3_600_000;
 /** A list of ids goes to a server as one JSON text. */
 const idsAmong = (values: readonly unknown[]) =>
-  values
-    .flatMap((value) => (/^\[/.test(String(value)) ? (JSON.parse(String(value)) as unknown[]) : [value]))
-    .filter((value) => typeof value === 'number');
+  values.flatMap(idsIn).filter((value) => typeof value === 'number');
+/** A list of ids may be one text: `[1,2]`, or `{1,2}` on PostgreSQL. */
+const idsIn = (value: unknown): unknown[] => {
+  const [, listed] = /^[[{](.*)[\]}]$/.exec(String(value)) ?? [];
+  return listed === undefined ? [value] : listed.split(',').map(Number);
+};
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 forEachDatabase((database) => {

@@ -121,6 +121,9 @@ forEachServer((database) => {
     await schema.drop();
     const { code, output } = await finished(await startSample({ DATABASE_URL: url.href }));
     expect(code).toBe(1);
-    expect(output).toContain(`Create it: CREATE DATABASE \`${url.pathname.slice(1)}\` CHARACTER SET utf8mb4`);
+    const name = url.pathname.slice(1);
+    expect(output).toContain(
+      `Create it: CREATE DATABASE ${database.kind === 'postgres' ? `"${name}"` : `\`${name}\` CHARACTER SET utf8mb4`}`,
+    );
   });
 });
