@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type RedoContext, RedoResult } from 'nestjs-redo';
-import { forEachServer } from '../support/databases.js';
+import { forEachJavaServer } from '../support/databases.js';
 import { migrate, passTime, startApp, type TestApp } from '../support/redo-app.js';
 import { addSeedTasks, createSeedTables, SEED_TASKS, type SeedTask } from '../support/seed-tables.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
-forEachServer((database) => {
+forEachJavaServer((database) => {
   describe('rows that the Java component wrote, after migration:run', () => {
     const TASK: SeedTask = { ...SEED_TASKS[0]!, application_name: 'order-service' };
     const of = (name: string, rest: Partial<SeedTask>): SeedTask => ({

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type QueryRunner } from 'typeorm';
-import { forEachDatabase, type Database, type TestDatabase } from '../support/databases.js';
+import { forEachDatabase, isJavas, type Database, type TestDatabase } from '../support/databases.js';
 import { addSeedTasks, createSeedTables, SEED_TASKS } from '../support/seed-tables.js';
 import { addTask, FINISHED_TASKS, onOneConnection, rowsOf, structureOf, tablesOf } from './migrating.js';
 
@@ -96,7 +96,7 @@ forEachDatabase((database) => {
     ['reverting', filled, 'down'],
     ['running again after reverting', async (schema) => (await filled(schema), run(schema, 'down')), 'up'],
   ];
-  if (database.kind !== 'sqlite') {
+  if (isJavas(database.kind)) {
     cases.push(
       ['taking over', seeded, 'up'],
       ['reverting what was taken over', takenOver, 'down'],

@@ -1,8 +1,24 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { redoMigrations } from '../../migrations/index.js';
-import { forEachDatabase, forEachServer, type TestDatabase } from '../support/databases.js';
-import { addTask, FINISHED_TASKS, migrate, revert, rowsOf, structureOf, tablesOf } from './migrating.js';
+import {
+  createDatabase,
+  forEachDatabase,
+  forEachServer,
+  isJavas,
+  type TestDatabase,
+} from '../support/databases.js';
+import { currentTestRun } from '../support/test-run.js';
+import {
+  addTask,
+  FINISHED_TASKS,
+  migrate,
+  onOneConnection,
+  revert,
+  rowsOf,
+  structureOf,
+  tablesOf,
+} from './migrating.js';
 
 const TABLES = ['tbl_pessimistic_lock', 'tbl_redo_pause', 'tbl_redo_worker', 'tbl_redotask'];
 
@@ -136,6 +152,29 @@ forEachServer((database) => {
   });
 });
 
+const wanted = currentTestRun().databases.some(({ kind }) => kind === 'postgres');
+
+(wanted ? describe : describe.skip)(
+  'on PostgreSQL, where there is nothing of the Java component’s to take over',
+  () => {
+    test.each(TABLES)(
+      'a table %s of somebody else’s is an error that says what to do, and nothing is changed',
+      async (table) => {
+        const { url } = currentTestRun().databases.find(({ kind }) => kind === 'postgres')!;
+        schema = await createDatabase('postgres', url);
+        await schema.query(`CREATE TABLE ${table} (id INT)`);
+        await schema.query(`INSERT INTO ${table} VALUES (1)`);
+        const running = onOneConnection(schema, (queryRunner, migration) => migration.up(queryRunner));
+        await expect(running).rejects.toThrow(
+          `redo: there is a table ${table} already, and it is not of this migration; rename it, or`,
+        );
+        expect(await tablesOf(schema)).toEqual([table]);
+        expect(await rowsOf(schema, table)).toEqual([{ id: 1 }]);
+      },
+    );
+  },
+);
+
 test('a database of another type gets an error that names the supported ones', async () => {
   schema = { drop: () => Promise.resolve() } as TestDatabase;
   const queryRunner = { dataSource: { options: { type: 'oracle' } } };
@@ -145,14 +184,13 @@ test('a database of another type gets an error that names the supported ones', a
 });
 
 forEachDatabase((database) => {
-  // Java's table is of MySQL and MariaDB.
-  const isJavas = database.kind === 'mysql' || database.kind === 'mariadb';
+  const javas = isJavas(database.kind);
   beforeEach(async () => {
     schema = await database.create();
   });
 
   test(
-    !isJavas
+    !javas
       ? 'live tasks survive reverting and running again, to the last bit, and no id is used twice'
       : 'live tasks survive reverting in the form that Java reads, and running again',
     async () => {
@@ -163,7 +201,7 @@ forEachDatabase((database) => {
       await revert(schema);
       await migrate(schema);
       const rowsAfter = await rowsOf(schema, 'tbl_redotask');
-      if (!isJavas) {
+      if (!javas) {
         expect(rowsAfter).toEqual(rows);
         await schema.query('DELETE FROM tbl_redotask WHERE id = 2');
         await addTask(schema);

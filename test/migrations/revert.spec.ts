@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { forEachServer, type TestDatabase } from '../support/databases.js';
+import { forEachJavaServer, type TestDatabase } from '../support/databases.js';
 import { addSeedTasks, createSeedTables, SEED_TASKS } from '../support/seed-tables.js';
 import {
   addTask,
@@ -15,7 +15,7 @@ import {
 let schema: TestDatabase;
 afterEach(() => schema.drop());
 
-forEachServer((database) => {
+forEachJavaServer((database) => {
   beforeEach(async () => {
     schema = await database.create();
   });

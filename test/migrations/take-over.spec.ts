@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { forEachServer, type TestDatabase } from '../support/databases.js';
+import { forEachJavaServer, type TestDatabase } from '../support/databases.js';
 import { addSeedTasks, createSeedTables, SEED_TASKS } from '../support/seed-tables.js';
 import { nowOf } from '../support/database-clock.js';
 import { migrate, onOneConnection, rowsOf, structureOf, tablesOf } from './migrating.js';
@@ -7,7 +7,7 @@ import { migrate, onOneConnection, rowsOf, structureOf, tablesOf } from './migra
 let schema: TestDatabase;
 afterEach(() => schema.drop());
 
-forEachServer((database) => {
+forEachJavaServer((database) => {
   beforeEach(async () => {
     schema = await database.create();
     await createSeedTables(schema);

@@ -26,10 +26,20 @@ export function forEachServer(body: (database: Database) => void): void {
   );
 }
 
+/** `describe` once for every database of this run that the Java component runs on: PostgreSQL never had its tables. */
+export function forEachJavaServer(body: (database: Database) => void): void {
+  describeEach(
+    currentTestRun().databases.filter(({ kind }) => isJavas(kind)),
+    body,
+  );
+}
+
+export const isJavas = (kind: DatabaseKind) => kind === 'mysql' || kind === 'mariadb';
+
 function describeEach(databases: RunDatabase[], body: (database: Database) => void): void {
   for (const { kind, url } of databases) {
     describe(`on ${kind}`, () => body({ kind, create: () => createDatabase(kind, url) }));
   }
   // A file without any test would fail.
-  if (databases.length === 0) test.skip('no database of this run is a server', () => {});
+  if (databases.length === 0) test.skip('no database of this run is meant', () => {});
 }
