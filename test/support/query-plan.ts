@@ -1,0 +1,64 @@
+import { type LoggedStatement } from './statement-log.js';
+import { type TestDatabase } from './test-database.js';
+
+/** Tells the server what is in the tables, so that its plans are those of a table that has been there for a while. */
+export async function analyze(schema: TestDatabase): Promise<void> {
+  for (const table of ['tbl_redotask', 'tbl_redo_worker', 'tbl_redo_pause', 'tbl_pessimistic_lock'])
+    await schema.query(schema.kind === 'postgres' ? `VACUUM ANALYZE ${table}` : `ANALYZE TABLE ${table}`);
+}
+
+/** What a statement would do without an index, or by sorting. */
+export function stepsPastIndexes(schema: TestDatabase, statement: LoggedStatement): Promise<unknown[]> {
+  return schema.kind === 'postgres' ? ofPostgres(schema, statement) : ofMysql(schema, statement);
+}
+
+/** One table's part in a statement, as EXPLAIN's table of rows has it. */
+interface Step {
+  readonly select_type: string;
+  readonly table: string | null;
+  readonly type: string | null;
+  readonly key: string | null;
+  readonly Extra: string | null;
+}
+
+const BY_INDEX = ['const', 'eq_ref', 'ref', 'range'];
+
+async function ofMysql(schema: TestDatabase, { text, values }: LoggedStatement): Promise<Step[]> {
+  // MySQL since 8.3 gives rows only when asked to.
+  const format = schema.kind === 'mysql' ? 'FORMAT=TRADITIONAL' : '';
+  const steps = await schema.query<Step>(`EXPLAIN ${format} ${text}`, values);
+  return steps.filter(
+    ({ table, type, Extra, key }) =>
+      // Neither a constant nor the table in which a UNION gathers its results.
+      table !== null &&
+      !/^<union/.test(table) &&
+      // A list of ids.
+      table !== 'wanted' &&
+      // EXPLAIN found that there is nothing to do (no such rows, all ids are gone).
+      !/^(no matching row|Impossible|Deleting all|Select tables optimized)/i.test(Extra ?? '') &&
+      (!BY_INDEX.includes(type ?? '') || !key || /filesort/i.test(Extra ?? '')),
+  );
+}
+
+/** A node of PostgreSQL's plan. */
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Index Cond'?: string;
+  readonly Filter?: string;
+  readonly Plans?: readonly PlanNode[];
+}
+
+async function ofPostgres(schema: TestDatabase, { text, values }: LoggedStatement): Promise<PlanNode[]> {
+  const [row] = await schema.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
+    `EXPLAIN (FORMAT JSON) ${text}`,
+    values,
+  );
+  return nodesOf(row!['QUERY PLAN'][0]!.Plan).filter(isPastIndexes);
+}
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+/** An index that is read from end to end has no condition. */
+const isPastIndexes = (node: PlanNode) =>
+  /Seq Scan|Sort/.test(node['Node Type']) ||
+  (/^Index|^Bitmap Index/.test(node['Node Type']) && !node['Index Cond']);
