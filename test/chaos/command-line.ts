@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util';
+import { DATABASE_KINDS, type DatabaseKind } from '../support/test-run.js';
+
+export interface Command {
+  readonly databases: readonly DatabaseKind[];
+  readonly minutes: number;
+  readonly seed: number;
+  /** The form that is part of CI: a quarter of a minute for each database, no fault longer than a few seconds. */
+  readonly short: boolean;
+}
+
+const USAGE = `usage: npm run chaos -- [--database ${DATABASE_KINDS.join('|')}] [--minutes 2] [--seed 7] [--short]`;
+
+/** @throws {Error} saying what was given and what is allowed */
+export function commandOf(args: readonly string[], draw: () => number): Command {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      database: { type: 'string' },
+      minutes: { type: 'string' },
+      seed: { type: 'string' },
+      short: { type: 'boolean', default: false },
+    },
+  });
+  const { database, short } = values;
+  if (database !== undefined && !(DATABASE_KINDS as readonly string[]).includes(database))
+    throw new Error(`--database ${database}: allowed are ${DATABASE_KINDS.join(', ')}\n${USAGE}`);
+  if (short && values.minutes !== undefined) throw new Error(`--short has a length of its own\n${USAGE}`);
+  return {
+    databases: database === undefined ? DATABASE_KINDS : [database as DatabaseKind],
+    minutes: short ? 0.25 : numberOf('minutes', values.minutes ?? '2', 0.1, 24 * 60),
+    seed: values.seed === undefined ? draw() : numberOf('seed', values.seed, 0, 2 ** 31),
+    short,
+  };
+}
+
+function numberOf(name: string, given: string, low: number, high: number): number {
+  const number = Number(given);
+  if (given.trim() === '' || !(number >= low && number <= high))
+    throw new Error(`--${name} ${given}: allowed is a number from ${low} to ${high}\n${USAGE}`);
+  return number;
+}
