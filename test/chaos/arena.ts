@@ -41,7 +41,14 @@ async function furnish(
   const database = await createDatabase(kind, server?.url ?? '');
   await migrate(database);
   await createTables(database);
-  const settings: ServiceSettings = { url: database.url, ledgerUrl: database.url, deletesSucceeded, seed };
+  const settings: ServiceSettings = {
+    url: database.url,
+    ledgerUrl: database.url,
+    deletesSucceeded,
+    seed,
+    // TypeORM has one connection to SQLite: transactions beside each other would be one.
+    producers: server ? ['a', 'b'] : ['a'],
+  };
   const slots = await Promise.all(
     Array.from({ length: WORKERS }, async (_, index): Promise<Slot> => {
       const number = index + 1;

@@ -21,6 +21,13 @@ export interface ChaosOptions {
   readonly longestFault?: number;
 }
 
+/** What is left of a run. */
+export interface ChaosOutcome {
+  readonly evidence: Evidence;
+  /** Process → all that it told, for whoever looks for the cause of a violation. */
+  readonly transcript: Readonly<Record<string, readonly string[]>>;
+}
+
 /** What a run looks like from outside while it goes on. */
 export interface ChaosView {
   readonly arena: Arena;
@@ -29,14 +36,17 @@ export interface ChaosView {
 
 const HEAVY = DEED_NAMES.filter((name) => deedOf(name).heavy);
 
-/** How long the backlog is waited for before it is called stuck, and heavy deeds before the last fault comes anyway, ms. */
+/** What a service that is well has not done yet: what was added just now. */
+const CAUGHT_UP = 50;
+
+/** How long the backlog is waited for before it is called stuck, and for before the last fault comes anyway, ms. */
 const STUCK = 45_000;
 
 /** One database, one plan, and all that is known of it afterwards. */
 export async function chaosRun(
   { database, seed, lasts, longestFault }: ChaosOptions,
   show: (view: ChaosView) => void,
-): Promise<Evidence> {
+): Promise<ChaosOutcome> {
   const plan = planOf(seed, database, longestFault);
   const arena = await openArena(database, seed, plan);
   const onlooker = new Onlooker(arena.database);
@@ -51,7 +61,10 @@ export async function chaosRun(
     const until = performance.now() + lasts;
     await Promise.all(Object.values(plan.lanes).map((lane) => disturber.disturb(lane, until)));
     producer.send('calm');
-    await isSoon(async () => (await countPending(arena.database, HEAVY)) === 0);
+    // The last fault meets a service that is well.
+    await isSoon(
+      async () => (await countPending(arena.database)) <= CAUGHT_UP && (await countHeavy(arena)) === 0,
+    );
     await fleet.allUp();
 
     // From here on nobody helps: what ends stays away.
@@ -65,7 +78,7 @@ export async function chaosRun(
     await fleet.stop();
     producer.kill('SIGTERM');
     await onlooker.stop();
-    return {
+    const evidence: Evidence = {
       database,
       lease: LEASE,
       deletesSucceeded: plan.deletesSucceeded,
@@ -78,10 +91,25 @@ export async function chaosRun(
       looks: onlooker.looks,
       backlog,
     };
+    return { evidence, transcript: transcriptOf(arena) };
   } finally {
     await onlooker.stop();
     await arena.close();
   }
+}
+
+const countHeavy = ({ database }: Arena) => countPending(database, HEAVY);
+
+function transcriptOf({ fleet, producer }: Arena): ChaosOutcome['transcript'] {
+  const workers = fleet.workers.map(
+    ({ slot, process }) => [`worker ${slot}, pid ${process.pid}`, process] as const,
+  );
+  return Object.fromEntries(
+    [...workers, ['producer', producer] as const].map(([name, { lines, errors }]) => [
+      name,
+      [...lines, ...errors],
+    ]),
+  );
 }
 
 async function watchBacklog(database: TestDatabase, lastFaultOver: number): Promise<BacklogRecord> {

@@ -7,9 +7,11 @@ export interface Command {
   readonly seed: number;
   /** The form that is part of CI: a quarter of a minute for each database, no fault longer than a few seconds. */
   readonly short: boolean;
+  /** What is known of a run is kept in a file, as it is when a promise was broken. */
+  readonly keep: boolean;
 }
 
-const USAGE = `usage: npm run chaos -- [--database ${DATABASE_KINDS.join('|')}] [--minutes 2] [--seed 7] [--short]`;
+const USAGE = `usage: npm run chaos -- [--database ${DATABASE_KINDS.join('|')}] [--minutes 2] [--seed 7] [--short] [--keep]`;
 
 /** @throws {Error} saying what was given and what is allowed */
 export function commandOf(args: readonly string[], draw: () => number): Command {
@@ -20,9 +22,10 @@ export function commandOf(args: readonly string[], draw: () => number): Command 
       minutes: { type: 'string' },
       seed: { type: 'string' },
       short: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
     },
   });
-  const { database, short } = values;
+  const { database, short, keep } = values;
   if (database !== undefined && !(DATABASE_KINDS as readonly string[]).includes(database))
     throw new Error(`--database ${database}: allowed are ${DATABASE_KINDS.join(', ')}\n${USAGE}`);
   if (short && values.minutes !== undefined) throw new Error(`--short has a length of its own\n${USAGE}`);
@@ -31,6 +34,7 @@ export function commandOf(args: readonly string[], draw: () => number): Command 
     minutes: short ? 0.25 : numberOf('minutes', values.minutes ?? '2', 0.1, 24 * 60),
     seed: values.seed === undefined ? draw() : numberOf('seed', values.seed, 0, 2 ** 31),
     short,
+    keep,
   };
 }
 

@@ -39,6 +39,9 @@ export interface Deed {
 const soon = { type: 'fixed', delay: 100 } as const;
 /** So many that no chain of faults uses them up. */
 const PLENTY = 50;
+/** Slow deeds leave the other ones places on each worker. */
+const FEW = 2;
+/** Longer than the timeout of its type, ms. */
 const HANGS_FOR = 900;
 
 /** Task type → what it does. */
@@ -95,7 +98,7 @@ export const DEEDS = {
     },
   },
   hangs: {
-    policy: { maxAttempts: 2, timeout: 600, backoff: soon },
+    policy: { maxAttempts: 2, timeout: 600, backoff: soon, concurrency: FEW },
     end: 'EXHAUSTED',
     weight: 3,
     heavy: true,
@@ -105,24 +108,24 @@ export const DEEDS = {
     },
   },
   long: {
-    policy: { maxAttempts: PLENTY, backoff: soon },
+    policy: { maxAttempts: PLENTY, backoff: soon, concurrency: FEW },
     end: 'SUCCEEDED',
-    weight: 5,
+    weight: 3,
     heavy: true,
     act: (order, context) =>
       work(context.attempt === 1 ? 1.1 * LEASE + 10 * order.ms : order.ms, order, context),
   },
   crashes: {
-    policy: { maxAttempts: 2, backoff: soon },
+    policy: { maxAttempts: 2, backoff: soon, concurrency: 1 },
     end: 'EXHAUSTED',
-    weight: 0.15,
+    weight: 0.06,
     heavy: true,
     act: (_order, _context, means) => means.crash(),
   },
   'crashes-once': {
-    policy: { maxAttempts: PLENTY, backoff: soon },
+    policy: { maxAttempts: PLENTY, backoff: soon, concurrency: 1 },
     end: 'SUCCEEDED',
-    weight: 0.15,
+    weight: 0.06,
     heavy: true,
     act: (order, context, means) => (context.attempt === 1 ? means.crash() : work(order.ms, order, context)),
   },
@@ -133,9 +136,6 @@ export type DeedName = keyof typeof DEEDS;
 export const DEED_NAMES = Object.keys(DEEDS) as DeedName[];
 
 export const deedOf = (name: DeedName): Deed => DEEDS[name];
-
-/** A deed that ends its process is a fault of its own. */
-export const CRASHING: readonly DeedName[] = ['crashes', 'crashes-once'];
 
 async function work(ms: number, { stubborn }: Order, { signal }: RedoContext): Promise<void> {
   if (stubborn) return delay(ms);

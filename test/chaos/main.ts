@@ -6,7 +6,9 @@
  * Without a database: all of them, one after the other. The exit code is 1 when a promise did not hold.
  */
 import { randomInt } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startKeeper } from '../support/keeper.js';
 import { publishTestRun } from '../support/test-run.js';
@@ -17,7 +19,7 @@ import { judge } from './verdict/verdict.js';
 
 const PROGRESS_EVERY = 5_000;
 
-async function run({ databases, minutes, seed, short }: Command): Promise<boolean> {
+async function run({ databases, minutes, seed, short, keep }: Command): Promise<boolean> {
   let sound = true;
   for (const database of databases) {
     const repeat = `--database ${database} ${short ? '--short' : `--minutes ${minutes}`} --seed ${seed}`;
@@ -29,14 +31,21 @@ async function run({ databases, minutes, seed, short }: Command): Promise<boolea
       timer = setInterval(() => console.log(progress(view, performance.now() - started)), PROGRESS_EVERY);
     };
     const options = { database, seed, lasts: minutes * 60_000, longestFault: short ? 4_000 : Infinity };
-    const evidence = await chaosRun(options, show).finally(() => clearInterval(timer));
-    const verdict = judge(evidence);
-    console.log(finalLedger(evidence, verdict));
+    const outcome = await chaosRun(options, show).finally(() => clearInterval(timer));
+    const verdict = judge(outcome.evidence);
+    console.log(finalLedger(outcome.evidence, verdict));
     sound &&= verdict.violations.length === 0;
+    if (verdict.violations.length === 0 && !keep) continue;
+    const file = join(tmpdir(), `chaos-${database}-${seed}-${process.pid}.json`);
+    writeFileSync(file, JSON.stringify(outcome, setsAsLists, 1));
+    console.log(`  all that is known of it: ${file}`);
   }
   console.log(sound ? `chaos, seed ${seed}: every promise held` : `chaos, seed ${seed}: PROMISES BROKEN`);
   return sound;
 }
+
+const setsAsLists = (_: string, value: unknown) =>
+  value instanceof Set ? [...(value as Set<unknown>)] : value;
 
 const command = commandOf(process.argv.slice(2), () => randomInt(1_000_000));
 const keeper = await startKeeper();

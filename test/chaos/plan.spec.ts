@@ -87,8 +87,9 @@ describe('the command line', () => {
       minutes: 2,
       seed: 7,
       short: false,
+      keep: false,
     });
-    expect(commandOf(['--short'], draw)).toMatchObject({ seed: 42, short: true });
+    expect(commandOf(['--short', '--keep'], draw)).toMatchObject({ seed: 42, short: true, keep: true });
     expect(commandOf([], draw).databases).toContain('sqlite');
   });
 

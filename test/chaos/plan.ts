@@ -42,7 +42,14 @@ export function planOf(seed: number, database: DatabaseKind, longest = Infinity)
   /** Every kind comes once before any comes again. */
   function* lane(name: FaultKindInfo['lane']): Generator<PlannedFault, never> {
     const from = diceOf(seed, `${name} faults`);
-    for (;;) for (const kind of from.shuffled(kindsOf(name, database))) yield draw(from, kind, longest);
+    const kinds = kindsOf(name, database);
+    // Where there is but one kind, it is not to be all that happens.
+    const restful = kinds.length === 1 ? 4 : 1;
+    for (;;)
+      for (const kind of from.shuffled(kinds)) {
+        const fault = draw(from, kind, longest);
+        yield { ...fault, rest: fault.rest * restful };
+      }
   }
   const all = [...kindsOf('worker', database), ...kindsOf('server', database)];
   return {

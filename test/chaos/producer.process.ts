@@ -17,6 +17,9 @@ class ProducerModule {
 
 class AsPlanned extends Error {}
 
+/** What an application waits when its database is away, ms. */
+const AWAY = 250;
+
 const settings = serviceSettings();
 const app = await startService(settings, ProducerModule, { worker: false });
 const [redo, dataSource] = [app.get(RedoManager), app.get(DataSource)];
@@ -49,6 +52,7 @@ async function addInTransaction({ orders, end, openFor }: PlannedTransaction): P
     told = 'committed';
   } catch (error) {
     if (error instanceof AsPlanned) told = 'rolled back';
+    else await delay(AWAY);
   }
   for (const order of given) tellOrder(order, told);
 }
@@ -72,7 +76,7 @@ async function produce(name: string): Promise<void> {
   }
 }
 
-const produced = Promise.all(['a', 'b'].map(produce));
+const produced = Promise.all(settings.producers.map(produce));
 obey({
   calm: () => (calm = true),
   async stop() {

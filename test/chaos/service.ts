@@ -18,6 +18,8 @@ export interface ServiceSettings {
   readonly ledgerUrl: string;
   readonly deletesSucceeded: boolean;
   readonly seed: number;
+  /** Their names; those of one process add beside each other. */
+  readonly producers: readonly string[];
 }
 
 export const SETTINGS_VARIABLE = 'REDO_CHAOS_SERVICE';
