@@ -6,7 +6,6 @@ import { type NodeProcess } from '../support/spawn-node.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { type DatabaseKind } from '../support/test-run.js';
 import { diceOf } from './dice.js';
-import { operatorOf } from './faults/server-operator.js';
 import { type Stage } from './faults/stage.js';
 import { Fleet, type Slot, spawnService } from './fleet.js';
 import { type Plan } from './plan.js';
@@ -63,7 +62,6 @@ async function furnish(
   return {
     database,
     server,
-    operator: operatorOf(database),
     fleet,
     producer,
     version: server?.version ?? '',

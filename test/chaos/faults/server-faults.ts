@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
+import { killSession, sessionsOf } from '../../support/server-activity.js';
 import { beginImmediate, commit, sqliteDriver } from '../../support/sqlite-driver.js';
+import { type TestDatabase } from '../../support/test-database.js';
 import { waitFor } from '../../support/wait-for.js';
 import { APPLICATION } from '../settings.js';
 import { type DoFault, given, NotPossible } from './stage.js';
@@ -19,12 +21,19 @@ export const restartServer: DoFault = async ({ server }, { lasts }) => {
   await restarted.restart();
 };
 
+/** @returns `false`: the server has none from this port any more */
+async function killConnection(database: TestDatabase, port: number | undefined): Promise<boolean> {
+  const session = (await sessionsOf(database)).find((each) => each.port === port);
+  if (session) await killSession(database, session);
+  return session !== undefined;
+}
+
 /** Some connections of engines, whatever they are doing. */
-export const killConnections: DoFault = async ({ fleet, operator }, { lasts }, dice) => {
+export const killConnections: DoFault = async ({ database, fleet }, { lasts }, dice) => {
   const until = performance.now() + lasts;
   while (performance.now() < until) {
     const ports = fleet.slots.flatMap(({ proxy }) => proxy?.upstreamPorts ?? []);
-    if (ports.length > 0) await given(operator, 'operator').killConnection(dice.pick(ports));
+    if (ports.length > 0) await killConnection(database, dice.pick(ports));
     await delay(dice.integer(20, 300));
   }
 };
@@ -35,15 +44,13 @@ const PATIENCE = 5_000;
 /** The connection that is about to say this, in the middle of its transaction, whichever worker's it is. */
 export const killConnectionAt =
   (words: string): DoFault =>
-  async ({ fleet, operator }) => {
+  async ({ database, fleet }) => {
     const held = fleet.slots.flatMap(({ proxy }) => proxy?.holdBack(words) ?? []);
     const first = await Promise.race([...held, delay(PATIENCE)]);
     for (const each of held) void each.then((other) => other !== first && other.release());
     if (!first) throw new NotPossible(`no worker said ${words}`);
     try {
-      const killed =
-        first.port !== undefined && (await given(operator, 'operator').killConnection(first.port));
-      if (!killed) throw new NotPossible('the connection was gone');
+      if (!(await killConnection(database, first.port))) throw new NotPossible('the connection was gone');
     } finally {
       first.release();
     }

@@ -3,7 +3,6 @@ import { type TestDatabase } from '../../support/test-database.js';
 import { type Dice } from '../dice.js';
 import { type Fleet } from '../fleet.js';
 import { type PlannedFault } from '../plan.js';
-import { type ServerOperator } from './server-operator.js';
 
 /** What faults are done to. */
 export interface Stage {
@@ -11,7 +10,6 @@ export interface Stage {
   readonly fleet: Fleet;
   /** Undefined on SQLite. */
   readonly server: DatabaseServer | undefined;
-  readonly operator: ServerOperator | undefined;
 }
 
 /**
