@@ -5,7 +5,7 @@ export interface Command {
   readonly databases: readonly DatabaseKind[];
   readonly minutes: number;
   readonly seed: number;
-  /** The form that is part of CI: a quarter of a minute for each database, no fault longer than a few seconds. */
+  /** The form that is part of CI: seconds for each database, no fault longer than a few of them. */
   readonly short: boolean;
   /** What is known of a run is kept in a file, as it is when a promise was broken. */
   readonly keep: boolean;
@@ -31,7 +31,7 @@ export function commandOf(args: readonly string[], draw: () => number): Command 
   if (short && values.minutes !== undefined) throw new Error(`--short has a length of its own\n${USAGE}`);
   return {
     databases: database === undefined ? DATABASE_KINDS : [database as DatabaseKind],
-    minutes: short ? 0.25 : numberOf('minutes', values.minutes ?? '2', 0.1, 24 * 60),
+    minutes: short ? 0.3 : numberOf('minutes', values.minutes ?? '2', 0.1, 24 * 60),
     seed: values.seed === undefined ? draw() : numberOf('seed', values.seed, 0, 2 ** 31),
     short,
     keep,

@@ -27,7 +27,7 @@ export interface Plan {
 
 /** No single fault of a short run takes a large part of it, ms. */
 export function planOf(seed: number, database: DatabaseKind, longest = Infinity): Plan {
-  const dice = diceOf(seed, 'run');
+  const dice = diceOf(seed, `run on ${database}`);
   const clockSlot = dice.integer(1, WORKERS);
   const draw = (from: Dice, kind: FaultKind, most: number): PlannedFault => {
     const { lasts } = kindInfo(kind);
@@ -41,7 +41,7 @@ export function planOf(seed: number, database: DatabaseKind, longest = Infinity)
   };
   /** Every kind comes once before any comes again. */
   function* lane(name: FaultKindInfo['lane']): Generator<PlannedFault, never> {
-    const from = diceOf(seed, `${name} faults`);
+    const from = diceOf(seed, `${name} faults on ${database}`);
     const kinds = kindsOf(name, database);
     // Where there is but one kind, it is not to be all that happens.
     const restful = kinds.length === 1 ? 4 : 1;
