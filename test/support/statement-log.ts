@@ -7,6 +7,9 @@ export interface LoggedStatement {
   readonly values: readonly unknown[];
 }
 
+/** For MySQL the library's texts are objects that know their own form. */
+const plain = (value: unknown) => (value instanceof String ? value.toString() : value);
+
 /** Writes down what an application's data source, and the library with it, sends to the database. */
 export class StatementLog {
   /** In the order in which they were sent. */
@@ -39,7 +42,7 @@ export class StatementLog {
     const ignore = () => {};
     return {
       logQuery: (text, values) =>
-        void this.statements.push({ text: text.trim(), values: (values ?? []) as unknown[] }),
+        void this.statements.push({ text: text.trim(), values: ((values ?? []) as unknown[]).map(plain) }),
       logQueryError: ignore,
       logQuerySlow: ignore,
       logSchemaBuild: ignore,
