@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atExit } from './harness/at-exit.js';
 
 export const BENCH = fileURLToPath(new URL('..', import.meta.url));
 const CACHE = join(BENCH, '.cache');
@@ -19,7 +20,7 @@ export function packLibrary(clone) {
   const folder = join(CACHE, `${basename(root)}-${process.pid}`);
   const installed = join(folder, 'node_modules/nestjs-redo');
   mkdirSync(installed, { recursive: true });
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  atExit(() => rmSync(folder, { recursive: true, force: true }));
   const run = (program, ...args) => execFileSync(program, args, { cwd: root, encoding: 'utf8' });
   const [{ filename }] = JSON.parse(
     run('npm', 'pack', '--json', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder),

@@ -22,7 +22,8 @@ export default {
     const rates = [];
     let last;
     for (let round = 1; round <= ROUNDS; round += 1) {
-      await pause(openedAt + (snapshotMinutes * 60_000 * round) / ROUNDS - performance.now());
+      const next = openedAt + (snapshotMinutes * 60_000 * round) / ROUNDS;
+      await pause(Math.max(1, next - performance.now()));
       await worker.do('fill', { tasks });
       last = await stand.measure([worker], () => worker.do('drain', { tasks, limit }));
       rates.push(rateOf(last.result).value);

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { atExit } from './at-exit.js';
 
 const MAIN = fileURLToPath(new URL('../child/main.js', import.meta.url));
 
@@ -19,13 +20,13 @@ export class SideProcess {
     own.what = what;
     own.#child = fork(MAIN, {
       serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // What it says by the way is not ours to print.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [],
     });
-    const kill = () => own.#child.kill('SIGKILL');
-    process.on('exit', kill);
+    const forget = atExit(() => own.#child.kill('SIGKILL'));
     own.#child.once('exit', () => {
-      process.off('exit', kill);
+      forget();
       for (const { reject } of own.#waiting.values())
         reject(new Error(`the process of ${what.side} ended by itself`));
     });

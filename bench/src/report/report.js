@@ -1,8 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spread } from '../harness/statistics.js';
+import { chart } from './chart.js';
 import { judge } from './goals.js';
 import { table } from './table.js';
+
+/** The axes of the chart that the README shows. */
+const OVERVIEW = ['C', 'C1', 'A', 'B'];
 
 /** After every axis, so that a run that is broken off leaves what it had. */
 export function report({ machine, databases, scale, runs, results, folder }) {
@@ -25,6 +29,9 @@ export function report({ machine, databases, scale, runs, results, folder }) {
     `${JSON.stringify({ machine, scale, runs, axes: figures }, null, 2)}\n`,
   );
   const latest = figures.at(-1);
+  writeFileSync(join(folder, `${name}-${latest.id}.svg`), chart([latest]));
+  const shown = figures.filter(({ id }) => OVERVIEW.includes(id));
+  if (shown.length > 0) writeFileSync(join(folder, `${name}.svg`), chart(shown));
   process.stdout.write(`\n${table(latest)}\n`);
 }
 

@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { atExit } from '../harness/at-exit.js';
 
 /**
  * A server program of the bench's own: data, socket and log lie in a directory of its own, it listens on a free loopback port
@@ -27,9 +28,7 @@ export class PrivateServer {
    */
   static async start(kind, parent) {
     const directory = mkdtempSync(join(parent, `redo-bench-${kind.name}-`));
-    process.on('exit', () =>
-      rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }),
-    );
+    atExit(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
     const place = { directory, port: await freePort(), log: join(directory, 'log') };
     const server = new PrivateServer(place);
     await kind.initialise?.(place);
@@ -55,7 +54,7 @@ export class PrivateServer {
     const child = spawn(program, args, { stdio: ['ignore', log, log], ...options });
     closeSync(log);
     this.#child = child;
-    process.on('exit', () => child.kill('SIGKILL'));
+    atExit(() => child.kill('SIGKILL'));
     const giveUpAt = performance.now() + 90_000;
     for (;;) {
       try {
