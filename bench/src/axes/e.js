@@ -5,6 +5,8 @@ import { atMost } from './rates.js';
 /** The library's interval when nothing is set, ms. */
 const INTERVAL = 1_000;
 
+const WARM_UP = { tasks: 30, gap: 30 };
+
 /** @returns {import('./axis.js').Axis} */
 const axis = ({ id, title, elsewhere, tasks, gap, goals }) => ({
   id,
@@ -24,8 +26,9 @@ const axis = ({ id, title, elsewhere, tasks, gap, goals }) => ({
   async turn(stand, { limit }) {
     const [worker] = await stand.open();
     const [producer] = elsewhere ? await stand.open({ worker: false }) : [worker];
-    await worker.do('warmUp', { tasks: 200, limit: 8_000 });
     await worker.do('stampPickUps');
+    await producer.do('addStamped', WARM_UP);
+    await worker.do('pickUps', { tasks: WARM_UP.tasks, limit });
     const { result, usage } = await stand.measure([worker], async () => {
       await producer.do('addStamped', { tasks, gap });
       return worker.do('pickUps', { tasks, limit });

@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { paramsOf } from './params.js';
 
-let latencies = [];
+const latencies = [];
 
 /** From now on handlers note how long ago their task was handed over to be added, ms. */
 export async function stampPickUps(queue, counter) {
-  latencies = [];
   counter.reset(({ stamp }) => {
     latencies.push(Number(process.hrtime.bigint() - BigInt(stamp)) / 1e6);
   });
@@ -20,10 +19,9 @@ export async function addStamped(queue, _, { tasks, gap }) {
   }
 }
 
-/** Waits for the last of them and tells all. */
+/** Waits for the last of so many and tells them; the next ones are counted anew. */
 export async function pickUps(queue, counter, { tasks, limit }) {
   const giveUpAt = performance.now() + limit;
-  while (counter.handled < tasks && performance.now() < giveUpAt) await pause(10);
-  await queue.rest();
-  return latencies;
+  while (latencies.length < tasks && performance.now() < giveUpAt) await pause(10);
+  return latencies.splice(0);
 }

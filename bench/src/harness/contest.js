@@ -86,7 +86,9 @@ export class Contest {
       new Stand(this.servers, entry.contestant, entry.settings, entry.runs && this.profile);
     try {
       if (axis.prepare) entry.kept ??= { stand, prepared: await axis.prepare(stand, scale) };
-      return await axis.turn(stand, scale, entry.kept?.prepared);
+      const turn = await axis.turn(stand, scale, entry.kept?.prepared);
+      if (!Number.isFinite(turn.value)) throw new Error(`did nothing within ${scale.limit / 1_000} s`);
+      return turn;
     } finally {
       if (!entry.kept) await stand.close();
     }
