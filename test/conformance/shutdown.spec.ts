@@ -18,6 +18,14 @@ import { ask, killWorkers, startWorker } from '../support/worker-process.js';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+/** What keeps a process alive, by kind, and who listens to it. */
+function leftovers(): Record<string, number> {
+  const count: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) count[kind] = (count[kind] ?? 0) + 1;
+  for (const event of process.eventNames()) count[String(event)] = process.listenerCount(event);
+  return Object.fromEntries(Object.entries(count).sort());
+}
+
 forEachDatabase((database) => {
   let schema: TestDatabase;
   let app: TestApp;
@@ -41,6 +49,19 @@ forEachDatabase((database) => {
   });
 
   describe('an instance that is closed', () => {
+    test('leaves no timer, no connection and no listener behind', async () => {
+      const before = leftovers();
+      await start({
+        handlers: { job: () => RedoResult.retryAfter(50) },
+        options: { schedule: { interval: 20 } },
+      });
+      for (const { id } of await app.redo.addRedoTasks('job', range(50))) await app.told('postponed', id);
+      const added = () => Object.entries(leftovers()).filter(([kind, many]) => many > (before[kind] ?? 0));
+      expect(added()).not.toEqual([]);
+      await app.close();
+      await waitFor(() => added().length === 0, { what: `no more than ${JSON.stringify(before)}` });
+    });
+
     test('waits for its running handlers, settles them and lets TypeORM close only then', async () => {
       const { passed, open } = gate();
       let connected: boolean | undefined;
