@@ -75,7 +75,12 @@ export function* writeOwnRow(
   if (!(yield* updateOwnRow(dialect, worker, turn, holding))) throw new LeaseLostError();
 }
 
-/** @returns whether its row is there, and `condition` holds of it */
+/**
+ * A write without a transaction holds no lock while it is on its way: one that was given up may arrive after later ones, and
+ * would undo them. It is known by its turn, and finds nothing.
+ *
+ * @returns whether its row is there, and `condition` holds of it
+ */
 export function* updateOwnRow(
   dialect: Dialect,
   worker: WorkerIdentity,
@@ -88,8 +93,9 @@ export function* updateOwnRow(
   const found = yield* affected(sql`
     UPDATE tbl_redo_worker
     SET held = ${JSON.stringify(held)}, running = ${JSON.stringify(running)},
-        handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease}
-    WHERE id = ${worker.id} ${condition}`);
+        handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease},
+        writes = ${turn.number}
+    WHERE id = ${worker.id} AND writes <= ${turn.number} ${condition}`);
   return found > 0;
 }
 

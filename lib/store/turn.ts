@@ -4,17 +4,28 @@
  */
 export class Turns {
   private readonly line: Turn[] = [];
+  private count = 0;
 
   next(): Turn {
-    return new Turn(this.line);
+    return new Turn(this.line, () => (this.count += 1));
   }
 }
 
 /** One transaction's turn, for all its tries. */
 export class Turn {
   private called: (() => void) | undefined;
+  private drawn = 0;
 
-  constructor(private readonly line: Turn[]) {}
+  /** @param draw gives the next number */
+  constructor(
+    private readonly line: Turn[],
+    private readonly draw: () => number,
+  ) {}
+
+  /** How many turns there were up to this one, once it has come: a write that is late is known by it. */
+  get number(): number {
+    return (this.drawn ||= this.draw());
+  }
 
   /** Waits for whoever came before. Whoever leaves while it waits is never called. */
   async come(): Promise<void> {

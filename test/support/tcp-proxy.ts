@@ -38,6 +38,8 @@ export interface TcpProxy {
   loseAnswersTo(words: string, spared?: number): Promise<void>;
   /** Keeps these words from the server the next time a client says them. Resolves once it has. */
   holdBack(words: string): Promise<HeldBack>;
+  /** The same, but they reach the server also if the client has given them up and closed its connection meanwhile. */
+  makeLate(words: string): Promise<LateWords>;
   /** Accepts connections again and passes everything on, on the same port. */
   heal(): Promise<void>;
   close(): Promise<void>;
@@ -50,17 +52,26 @@ export interface HeldBack {
   readonly release: () => void;
 }
 
+/** Words on their way that the server has not heard yet. */
+export interface LateWords {
+  /** Resolves once the server has heard them, and has done what they say, where the client is gone. */
+  readonly arrive: () => Promise<void>;
+}
+
 export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const target = parseServerUrl(targetUrl);
   const address = { host: '127.0.0.1', port: await freePort() };
   const sockets = new Set<Socket>();
   const upstreams = new Set<Socket>();
+  /** Connections to the server that stay when their clients have gone. */
+  const outlives = new Set<Socket>();
   let answersArrive = true;
   let frozen = false;
   let lateness = () => 0;
   let lateAnswers: { readonly words: string; readonly ms: () => number } | undefined;
   let lose: { readonly words: string; readonly heard: () => void; spared: number } | undefined;
   let hold: { readonly words: string; readonly tell: (held: HeldBack) => void } | undefined;
+  let makeLate: { readonly words: string; readonly tell: (late: LateWords) => void } | undefined;
 
   const server = createServer((client) => {
     sockets.add(client);
@@ -80,6 +91,16 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
         answersArrive = false;
         upstream.write(words, lose.heard);
         lose = undefined;
+      } else if (makeLate && words.includes(makeLate.words)) {
+        outlives.add(upstream);
+        const closed = new Promise<void>((resolve) => upstream.once('close', () => resolve()));
+        makeLate.tell({
+          arrive: () => {
+            upstream.end(words);
+            return closed;
+          },
+        });
+        makeLate = undefined;
       } else if (hold && words.includes(hold.words)) {
         const release = new Promise<void>((resolve) =>
           hold?.tell({ port: upstream.localPort, release: resolve }),
@@ -103,9 +124,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     ] as const) {
       // 'close' follows; whoever uses the connection learns of it there.
       socket.on('error', () => {});
-      socket.on('end', () => !frozen && other.end());
+      const goesToo = () => !frozen && !outlives.has(other);
+      socket.on('end', () => goesToo() && other.end());
       socket.on('close', () => {
-        if (!frozen) other.destroy();
+        if (goesToo()) other.destroy();
         sockets.delete(client);
       });
     }
@@ -149,10 +171,13 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     holdBack(words) {
       return new Promise((tell) => (hold = { words, tell }));
     },
+    makeLate(words) {
+      return new Promise((tell) => (makeLate = { words, tell }));
+    },
     async heal() {
       answersArrive = true;
       lateness = () => 0;
-      lateAnswers = lose = hold = undefined;
+      lateAnswers = lose = hold = makeLate = undefined;
       if (frozen) reset();
       frozen = false;
       if (!server.listening) await listen(server, address);

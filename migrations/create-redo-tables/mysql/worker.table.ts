@@ -13,6 +13,7 @@ export async function createWorkerTable(queryRunner: QueryRunner): Promise<void>
       held             MEDIUMTEXT NOT NULL COMMENT 'ids of tasks it has claimed but not begun',
       running          MEDIUMTEXT NOT NULL COMMENT 'ids of tasks whose handler has begun, each with its attempt number',
       knocks           INT NOT NULL DEFAULT 0 COMMENT 'grows when people change tasks: it then reads again what it holds',
+      writes           BIGINT NOT NULL DEFAULT 0 COMMENT 'number of its last write of this row: an earlier one that comes late is refused',
       PRIMARY KEY (id),
       KEY idx_redo_worker_application (application_name)
     )

@@ -31,6 +31,11 @@ export async function createWorkerTable(queryRunner: QueryRunner): Promise<void>
         'INTEGER NOT NULL DEFAULT 0',
         'grows when people change tasks: it then reads again what it holds',
       ],
+      [
+        'writes',
+        'BIGINT NOT NULL DEFAULT 0',
+        'number of its last write of this row: an earlier one that comes late is refused',
+      ],
     ],
     ROOM,
   );
