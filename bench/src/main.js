@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AXES } from './axes/index.js';
 import { HELP, readCommandLine } from './command-line.js';
 import { Contest } from './harness/contest.js';
 import { Progress } from './harness/progress.js';
@@ -20,6 +21,8 @@ async function bench({ databases, axes, runs, repeats, scale, sides, libraries, 
   const packed = (libraries.length > 0 ? libraries : [join(BENCH, '..')]).map(packLibrary);
   const folder = out || join(BENCH, 'results');
   mkdirSync(folder, { recursive: true });
+  const parts = axes.length === AXES.length ? [] : axes.map(({ group, id }) => group ?? id);
+  const name = ['bench', ...databases, ...new Set(parts)].join('-');
   const servers = new Servers(data || tmpdir());
   for (const database of databases) await servers.get(database);
   const progress = new Progress();
@@ -30,7 +33,7 @@ async function bench({ databases, axes, runs, repeats, scale, sides, libraries, 
     if (contestants.length === 0) continue;
     results.push({ axis, entries: await contest.hold(axis, contestants) });
     const machine = await describeMachine(servers, packed, loadSide, results);
-    report({ machine, databases, scale, runs, results, folder });
+    report({ machine, databases, scale, runs, results, name, folder });
   }
   await servers.stop();
 }

@@ -3,7 +3,7 @@ import { busy } from './processes.js';
 import { SideProcess } from './side-process.js';
 import { measured } from './usage.js';
 
-/** A server's housekeeping after the last turn is given so long to come to rest, ms. */
+/** The servers' housekeeping after the last turn is given so long to come to rest, ms. */
 const LONGEST_REST = 10_000;
 
 let databases = 0;
@@ -59,14 +59,8 @@ export class Stand {
    */
   async measure(processes, work) {
     const server = await this.servers.get(this.contestant.store);
-    await atRest(server.pid);
-    const parties = {
-      clients: processes.map(({ pid }) => pid),
-      server: server.pid,
-      ours: [...this.servers.all.map(({ pid }) => pid), ...this.#processes.map(({ pid }) => pid)].filter(
-        (pid) => pid !== undefined,
-      ),
-    };
+    await atRest(this.servers.all.map(({ pid }) => pid).filter((pid) => pid !== undefined));
+    const parties = { clients: processes.map(({ pid }) => pid), server: server.pid };
     return measured(parties, work);
   }
 
@@ -82,13 +76,12 @@ export class Stand {
   }
 }
 
-/** Waits until a server uses less than a twentieth of a core. */
-async function atRest(pid) {
-  if (pid === undefined) return;
+/** Waits until all servers together use less than a twentieth of a core. */
+async function atRest(pids) {
   const giveUpAt = performance.now() + LONGEST_REST;
   while (performance.now() < giveUpAt) {
-    const before = busy([pid]);
+    const before = busy(pids);
     await pause(200);
-    if (busy([pid]) - before <= 10) return;
+    if (busy(pids) - before <= 10) return;
   }
 }

@@ -1,14 +1,16 @@
 import { cpus } from 'node:os';
 import { busy, machineBusy, residentBytes } from './processes.js';
 
+/** The process below which all of the kernel's threads are. */
+const KERNEL_THREADS = 2;
+
 /**
  * What a piece of work cost: CPU time of the side's processes and of its server, and what everybody else on the machine used
- * meanwhile.
+ * meanwhile, servers of other sides included. The kernel's own threads write for whoever wrote: they are nobody else.
  *
  * @param {object} parties
  * @param {readonly number[]} parties.clients process ids of the side
  * @param {number | undefined} parties.server the server it works on; undefined: on another machine
- * @param {readonly number[]} parties.ours every process of this bench: servers at rest, the harness
  * @param {() => Promise<T>} work
  * @returns {Promise<{ result: T, usage: Usage }>}
  * @template T
@@ -20,9 +22,9 @@ import { busy, machineBusy, residentBytes } from './processes.js';
  * @property {number} others share of the machine that others used, 0 to 1
  * @property {number} rss bytes of the side's processes at the end
  */
-export async function measured({ clients, server, ours }, work) {
+export async function measured({ clients, server }, work) {
   const servers = server === undefined ? [] : [server];
-  const known = [...new Set([...clients, ...servers, ...ours, process.pid])];
+  const known = [...clients, ...servers, process.pid, KERNEL_THREADS];
   const look = () => ({
     at: performance.now(),
     machine: machineBusy(),

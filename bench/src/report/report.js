@@ -9,7 +9,7 @@ import { table } from './table.js';
 const OVERVIEW = ['C', 'C1', 'A', 'B'];
 
 /** After every axis, so that a run that is broken off leaves what it had. */
-export function report({ machine, databases, scale, runs, results, folder }) {
+export function report({ machine, databases, scale, runs, results, name, folder }) {
   const figures = results.map(({ axis, entries }) => ({
     id: axis.id,
     title: axis.title,
@@ -19,21 +19,23 @@ export function report({ machine, databases, scale, runs, results, folder }) {
     failures: entries
       .filter(({ failure }) => failure !== undefined)
       .map(({ contestant, failure }) => ({ key: contestant.key, label: contestant.label, failure })),
-    goals: databases.flatMap((database) => axis.goals(database)),
+    goals: distinct(databases.flatMap((database) => axis.goals(database))),
   }));
   for (const figure of figures)
     figure.goals = figure.goals.flatMap((goal) => judge(goal, figure, figures) ?? []);
-  const name = `bench-${databases.join('-')}`;
   writeFileSync(
     join(folder, `${name}.json`),
     `${JSON.stringify({ machine, scale, runs, axes: figures }, null, 2)}\n`,
   );
   const latest = figures.at(-1);
-  writeFileSync(join(folder, `${name}-${latest.id}.svg`), chart([latest]));
+  writeFileSync(join(folder, ['bench', ...databases, latest.id].join('-') + '.svg'), chart([latest]));
   const shown = figures.filter(({ id }) => OVERVIEW.includes(id));
-  if (shown.length > 0) writeFileSync(join(folder, `${name}.svg`), chart(shown));
+  if (shown.length > 1) writeFileSync(join(folder, `${name}.svg`), chart(shown));
   process.stdout.write(`\n${table(latest)}\n`);
 }
+
+/** Several databases may tell of the same peer. */
+const distinct = (goals) => [...new Map(goals.map((goal) => [JSON.stringify(goal), goal])).values()];
 
 function figuresOf({ contestant, settings, runs }) {
   const perTask = (ms, done) => (ms === undefined ? undefined : (ms * 1_000) / Math.max(1, done));
