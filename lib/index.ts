@@ -1,6 +1,7 @@
 export { RedoModule } from './redo.module.js';
 export type { RedoModuleAsyncOptions, RedoModuleOptions } from './redo.module-definition.js';
 export type { RedoOptions, RedoRetention, RedoSchedule } from './redo.options.js';
+export { maskParams, type Redact, type RedactedTask } from './redaction.js';
 export { RedoManager } from './redo.manager.js';
 export type { AddRedoTaskOptions, AddRedoTasksOptions } from './adding/add.options.js';
 export type { AddedTask } from './store/insert.js';

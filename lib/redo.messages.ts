@@ -119,6 +119,7 @@ export const listenerFailed = (event: string) => `a listener of the event '${eve
 
 // Errors that a task's row keeps
 
+export const withheld = (why: string) => `the text is withheld: redact could not clean it, ${why}`;
 export const unspeakable = 'the handler threw something that cannot be shown';
 export const unstorable = (reason: string) => `the error could not be stored: ${reason}`;
 export const timedOut = (ms: number) => `timed out after ${ms} ms`;

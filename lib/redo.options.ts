@@ -6,6 +6,7 @@ import {
   type ResolvedPolicy,
   resolvePolicy,
 } from './handlers/redo-policy.js';
+import { maskParams, type Redact } from './redaction.js';
 import { RedoConfigurationError } from './redo.errors.js';
 import * as messages from './redo.messages.js';
 import * as rules from './rules.js';
@@ -41,6 +42,13 @@ export interface RedoOptions {
   retention?: RedoRetention;
   /** Larger parameters are refused when adding, bytes of JSON in UTF-8. @default 262_144 */
   maxPayloadBytes?: number;
+  /**
+   * Cleans the text of a handler's error (message, stack, reason) before it is logged, told to listeners and stored with the
+   * task. A function takes the default's place; what it throws on is withheld. `false`: texts stay as they are.
+   *
+   * @default maskParams: what the text repeats of the task's parameters becomes its path, `[params.card]`
+   */
+  redact?: Redact | false;
   /** Name of the TypeORM data source. @default the default one */
   dataSource?: string;
 }
@@ -66,6 +74,7 @@ const DEFAULTS = {
   shutdownTimeout: 10_000,
   retention: { dead: 30 * 24 * 3_600_000, succeeded: 0 },
   maxPayloadBytes: 262_144,
+  redact: (text, { params }) => maskParams(text, params),
 } satisfies RedoOptions;
 
 const keptFor = rules.either(rules.milliseconds(), rules.exactly(Infinity, 'Infinity'));
@@ -88,6 +97,7 @@ const OPTION_RULES: Readonly<Record<keyof RedoOptions, Rule>> = {
   retention: rules.object,
   // Escaped in a statement's text they may double, and MariaDB takes 16 MiB in a statement unless told otherwise.
   maxPayloadBytes: rules.integer(1, 8_000_000, 'bytes'),
+  redact: rules.either(rules.exactly(false, 'false'), rules.func('(text, task) => string')),
   dataSource: rules.text(255),
 };
 
@@ -120,6 +130,7 @@ export function resolveOptions(applicationName: string, options: RedoOptions = {
       succeeded: options.retention?.succeeded ?? DEFAULTS.retention.succeeded,
     },
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
+    redact: options.redact ?? DEFAULTS.redact,
   };
 }
 

@@ -47,6 +47,8 @@ export const object = rule(
   'an object',
   (value) => typeof value === 'object' && Object.prototype.toString.call(value) === '[object Object]',
 );
+export const func = (signature: string): Rule =>
+  rule(`a function ${signature}`, (value) => typeof value === 'function');
 export const either = (...rules: Rule[]): Rule =>
   rule(rules.map((each) => each.allowed).join(', or '), (value) => rules.some((each) => each.accepts(value)));
 export const exactly = (expected: unknown, allowed: string): Rule =>

@@ -1,16 +1,18 @@
 import { inspect, types } from 'node:util';
+import type { Clean } from '../redaction.js';
 import { unspeakable } from '../redo.messages.js';
 import type { Failure } from './outcome.js';
 
 const STACK_LINES = 6;
 const MOST_CHARACTERS = 2_000;
+const LONGEST_CLEANED = 5 * MOST_CHARACTERS;
 
 /** Puts what a handler threw into words. Anything can be thrown, and looking at it may throw again. */
-export function failureOf(thrown: unknown): Failure {
+export function failureOf(thrown: unknown, clean: Clean = (text) => text): Failure {
   const error = readable(() => asError(thrown), new Error(unspeakable));
   const message = readable(() => wordsOf(error), unspeakable);
   const stack = readable(() => stackOf(error), null);
-  return { error, message: cut(message), stack: stack && cut(stack) };
+  return { error, message: cut(clean(headOf(message))), stack: stack && cut(clean(headOf(stack))) };
 }
 
 function readable<T>(read: () => T, otherwise: T): T {
@@ -25,6 +27,9 @@ function stackOf(error: Error): string | null {
   const { stack } = error as { stack?: unknown };
   return typeof stack === 'string' ? stack.split('\n').slice(0, STACK_LINES).join('\n') : null;
 }
+
+/** Cleaned before it is cut: half of a value is not found. */
+export const headOf = (text: string): string => text.slice(0, LONGEST_CLEANED);
 
 /** A failure that was returned: its stack would show this library. */
 export const withoutStack = (message: string): Failure => ({

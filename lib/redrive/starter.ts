@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoEvents } from '../redo.events.js';
+import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { begin } from '../store/begin.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { Backlog } from './backlog.js';
@@ -12,6 +13,7 @@ import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
 export class Starter {
   constructor(
     @Inject(REDO_DATABASE) private readonly database: Database,
+    @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
     private readonly backlog: Backlog,
     private readonly events: RedoEvents,
     private readonly bell: Bell,
@@ -60,7 +62,7 @@ export class Starter {
       const running: RunningTask = { task, type, controller: new AbortController() };
       life.running.set(task.id, running);
       this.events.emit('started', { id: task.id, redoTaskId: task.redoTaskId, attempt: task.execTimes + 1 });
-      void execute(type, task, running.controller).then((outcome) => {
+      void execute(type, task, running.controller, this.options.redact).then((outcome) => {
         running.outcome = outcome;
         this.bell.ring();
       });

@@ -2,9 +2,10 @@ import type { HandledType } from '../handlers/handler.registry.js';
 import type { RedoContext } from '../handlers/redo-context.js';
 import { RedoResult } from '../handlers/redo-result.js';
 import { dateOf } from '../instant.js';
+import { type Clean, cleanerOf, type Redact } from '../redaction.js';
 import { timedOut } from '../redo.messages.js';
-import type { ClaimedTask } from '../store/task.row.js';
-import { failureOf, withoutStack } from './failure.js';
+import { type ClaimedTask, decodeParams } from '../store/task.row.js';
+import { failureOf, headOf, withoutStack } from './failure.js';
 import type { Outcome } from './outcome.js';
 
 /** Why a handler's signal is aborted when this instance stops. */
@@ -17,6 +18,7 @@ export async function execute(
   type: HandledType,
   task: ClaimedTask,
   controller: AbortController,
+  redact: Redact | false,
 ): Promise<Outcome> {
   const { timeout } = type.policy;
   let timer: NodeJS.Timeout | undefined;
@@ -30,22 +32,29 @@ export async function execute(
     timer.unref();
   });
   try {
-    return await Promise.race([call(type, task, controller.signal), late]);
+    return await Promise.race([call(type, task, controller.signal, redact), late]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function call(type: HandledType, task: ClaimedTask, signal: AbortSignal): Promise<Outcome> {
+async function call(
+  type: HandledType,
+  task: ClaimedTask,
+  signal: AbortSignal,
+  redact: Redact | false,
+): Promise<Outcome> {
+  const { id, redoTaskId, reqParam } = task;
+  const clean = cleanerOf(redact, () => ({ id, redoTaskId, params: decodeParams(reqParam) }));
   try {
-    return outcomeOf(await type.handle(task.params as never, contextOf(task, signal)));
+    return outcomeOf(await type.handle(task.params as never, contextOf(task, signal)), clean);
   } catch (thrown) {
     if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
-    return { kind: 'failed', failure: failureOf(thrown) };
+    return { kind: 'failed', failure: failureOf(thrown, clean) };
   }
 }
 
-function outcomeOf(result: unknown): Outcome {
+function outcomeOf(result: unknown, clean: Clean): Outcome {
   if (result instanceof Error) throw result;
   if (!RedoResult.is(result)) return { kind: 'succeeded' };
   const { verdict } = result;
@@ -53,11 +62,11 @@ function outcomeOf(result: unknown): Outcome {
     case 'success':
       return { kind: 'succeeded' };
     case 'failure':
-      return { kind: 'failed', failure: withoutStack(verdict.reason) };
+      return { kind: 'failed', failure: withoutStack(clean(headOf(verdict.reason))) };
     case 'retryAfter':
       return { kind: 'postponed', delay: verdict.delay };
     case 'discard':
-      return { kind: 'discarded', reason: verdict.reason };
+      return { kind: 'discarded', reason: clean(headOf(verdict.reason)) };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import type { Dialect } from './dialect.js';
+import { withoutValues } from './statement.error.js';
 import { Turn } from './turn.js';
 import { NO_ANSWER, type Work } from './work.js';
 
@@ -44,7 +45,7 @@ export async function runOn<T>(dialect: Dialect, runner: QueryRunner, work: Work
       const { text, values } = dialect.forDriver(step.value);
       result = await runner.query(text, [...values], true);
     } catch (error) {
-      step = work.throw(error);
+      step = work.throw(withoutValues(error));
       continue;
     }
     step = work.next({

@@ -40,6 +40,8 @@ export interface ClaimedTask {
   readonly id: number;
   readonly redoTaskId: string;
   readonly params: unknown;
+  /** The row's own text of them: the handler may change its object. */
+  readonly reqParam: string | null;
   readonly execTimes: number;
   /** `null`: no limit. */
   readonly maxAttempts: number | null;
@@ -62,6 +64,7 @@ export function decodeTask(row: TaskRow): DecodedTask {
     id: Number(row.id),
     redoTaskId: row.redo_task_id,
     params,
+    reqParam: row.req_param,
     execTimes: row.exec_times,
     maxAttempts: limitOf(row),
     addTime: Number(row.add_time),

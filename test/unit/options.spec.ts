@@ -38,6 +38,7 @@ describe('every option has its default', () => {
       },
       retention: { dead: 30 * 24 * 3_600_000, succeeded: 0 },
       maxPayloadBytes: 262_144,
+      redact: expect.any(Function),
     });
   });
 
@@ -58,6 +59,7 @@ describe('every option has its default', () => {
       shutdownTimeout: 0,
       retention: { dead: Infinity, succeeded: 5 },
       maxPayloadBytes: 10,
+      redact: false as const,
     };
     expect(resolveOptions('x', given)).toMatchObject(given);
   });
@@ -75,6 +77,7 @@ describe('a wrong value is an error that names option, value and what is allowed
     ['lease', [999, 0, -1, NaN, Infinity, '30s', 2_147_483_648, null], timer(1_000)],
     ['shutdownTimeout', [-1, 0.5, NaN, Infinity, '1', 2_147_483_648, null], timer(0)],
     ['maxPayloadBytes', [0, -1, 0.5, NaN, Infinity, '1', null], 'an integer from 1 to 8000000 bytes'],
+    ['redact', [true, null, 'cards', {}], 'false, or a function (text, task) => string'],
     ['dataSource', ['', ' x', 5, null, 'x'.repeat(256)], 'a string of 1 to 255 characters'],
     ['schedule', [null, 5, '* * * * *', [1]], 'an object'],
     ['schedule', [{}, { interval: 1_000, cron: '* * * * *' }], "{ interval: ms } or { cron: 'expression' }"],
@@ -135,7 +138,7 @@ describe('a wrong value is an error that names option, value and what is allowed
     'an unknown key: %s',
     (key) => {
       expect(refusalOf({ [key]: 1 })).toBe(
-        `redo: options has no option '${key}'; allowed: worker, schedule, concurrency, batchSize, lease, shutdownTimeout, defaults, retention, maxPayloadBytes, dataSource`,
+        `redo: options has no option '${key}'; allowed: worker, schedule, concurrency, batchSize, lease, shutdownTimeout, defaults, retention, maxPayloadBytes, redact, dataSource`,
       );
     },
   );

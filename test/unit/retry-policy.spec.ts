@@ -21,6 +21,7 @@ const task = (part: Partial<ClaimedTask> = {}): ClaimedTask => ({
   id: 7,
   redoTaskId: 'notify',
   params: {},
+  reqParam: '{"params":{}}',
   execTimes: 2,
   maxAttempts: 5,
   addTime: 0,

@@ -191,6 +191,7 @@ describe('a row of tbl_redotask', () => {
         id: 7,
         redoTaskId: 'notify',
         params: { a: 1 },
+        reqParam: '{"params":{"a":1}}',
         execTimes: 1,
         maxAttempts: 3,
         addTime: 1_795_434_400_000,

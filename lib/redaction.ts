@@ -1,0 +1,101 @@
+import { withheld } from './redo.messages.js';
+
+/** The task whose error is put into words. */
+export interface RedactedTask {
+  readonly id: number;
+  readonly redoTaskId: string;
+  /** As they stand in the row, whatever the handler did to its own. */
+  readonly params: unknown;
+}
+
+/** Cleans a text of an error: a message, a stack, the reason of a discard. */
+export type Redact = (text: string, task: RedactedTask) => string;
+
+export type Clean = (text: string) => string;
+
+/**
+ * The default of the option `redact`: what a text repeats of the task's parameters becomes its path, so that
+ * `card 4111111111111111 was refused` reads `card [params.card] was refused`.
+ *
+ * It finds whole strings and numbers of four characters or more, as they are, in JSON or in a URL. It does not find parts of
+ * them, nor what was made of them.
+ *
+ * @example
+ * redact: (text, { params }) => maskParams(text, params).replace(/Bearer \S+/g, 'Bearer […]')
+ */
+export function maskParams(text: string, params: unknown): string {
+  const paths = valuesOf(params, text.length);
+  const lengths = [...new Set([...paths.keys()].map(({ length }) => length))].sort(
+    (one, other) => other - one,
+  );
+  if (lengths.length === 0) return text;
+  let masked = '';
+  let at = 0;
+  for (let index = 0; index < text.length;) {
+    const length = isBoundary(text, index)
+      ? lengths.find((each) => paths.has(text.slice(index, index + each)) && isBoundary(text, index + each))
+      : undefined;
+    if (length === undefined) index += 1;
+    else {
+      masked += `${text.slice(at, index)}[${paths.get(text.slice(index, index + length))}]`;
+      at = index += length;
+    }
+  }
+  return masked + text.slice(at);
+}
+
+/** Shorter values are too common to tell anything, and to be told from other words. */
+const SHORTEST = 4;
+
+/** The texts to look for → where they stand. */
+function valuesOf(params: unknown, longest: number): Map<string, string> {
+  const found = new Map<string, string>();
+  const note = (value: string, path: string) => {
+    const forms = [
+      value,
+      JSON.stringify(value).slice(1, -1),
+      encodeURIComponent(value.replace(/\p{Cs}/gu, '\uFFFD')),
+    ];
+    for (const form of forms)
+      if (form.length >= SHORTEST && form.length <= longest && !found.has(form)) found.set(form, path);
+  };
+  const open: { value: unknown; path: string }[] = [{ value: params, path: 'params' }];
+  for (let each = open.pop(); each; each = open.pop()) {
+    const { value, path } = each;
+    if (typeof value === 'string') note(value, path);
+    else if (typeof value === 'number') note(String(value), path);
+    else if (Array.isArray(value))
+      for (const item of value as unknown[]) open.push({ value: item, path: below(path, '[]') });
+    else if (typeof value === 'object' && value !== null)
+      for (const [key, field] of Object.entries(value)) {
+        // What is no name of a field may be data itself.
+        const isName = /^[A-Za-z_$][\w$]{0,39}$/.test(key);
+        if (!isName) note(key, `a key of ${path}`);
+        open.push({ value: field, path: below(path, isName ? `.${key}` : '.*') });
+      }
+  }
+  return found;
+}
+
+const LONGEST_PATH = 100;
+const below = (path: string, step: string) => (path.length < LONGEST_PATH ? path + step : path);
+
+/** Not within a word or a number. */
+function isBoundary(text: string, index: number): boolean {
+  return index === 0 || index === text.length || !isWord(text[index - 1]) || !isWord(text[index]);
+}
+
+const isWord = (character = '') => /[\p{L}\p{N}]/u.test(character);
+
+/** The option applied to one task's texts. What it fails on is withheld. */
+export const cleanerOf =
+  (redact: Redact | false, task: () => RedactedTask): Clean =>
+  (text) => {
+    if (redact === false) return text;
+    try {
+      const clean: unknown = redact(text, task());
+      return typeof clean === 'string' ? clean : withheld(`it returned a value of type ${typeof clean}`);
+    } catch {
+      return withheld('it threw');
+    }
+  };
