@@ -284,6 +284,60 @@ forEachServer((database) => {
     await server.stop();
   });
 
+  test('a step without an answer is given up with its connection: a pool of one serves the application meanwhile', async () => {
+    const { passed, open } = gate();
+    const app = await startApp(schema, {
+      handlers: { job: () => passed },
+      options: { lease: 6_000 },
+      dataSource: { poolSize: 1 },
+    });
+    const { id } = await app.redo.addRedoTask('job', {});
+    await app.told('started', id);
+    stranger = await openConnection(schema.url);
+    await stranger.query('BEGIN');
+    await stranger.query('SELECT id FROM tbl_redo_worker FOR UPDATE');
+    open();
+    const { error } = await app.told('trouble');
+    expect(error.name).toBe('DatabaseTimeoutError');
+    expect(await app.dataSource.query('SELECT 1')).toHaveLength(1);
+    await stranger.query('ROLLBACK');
+    expect(await app.told('succeeded', id)).toMatchObject({ attempt: 1 });
+    await app.close();
+    const transactions = async () => (await sessionsOf(schema)).filter(({ inTransaction }) => inTransaction);
+    await waitFor(async () => (await transactions()).length === 0, {
+      what: 'what was given up to be rolled back',
+    });
+  });
+
+  // MySQL and MariaDB keep such a transaction until the operating system gives the connection up.
+  if (database.kind === 'postgres')
+    test('an instance that vanishes from the network in the midst of a claim has the lock row for 15 s at most', async () => {
+      const handlers = { job: () => {} };
+      const vanishing = await startApp(schema, {
+        handlers: { job: () => new Promise(() => {}) },
+        options: { schedule: { interval: 20 }, shutdownTimeout: 0 },
+        dataSource: proxy.address,
+      });
+      await waitFor(async () => (await vanishing.redo.workers()).length === 1, { what: 'it to register' });
+      // The claim's last statement but the COMMIT.
+      const held = proxy.holdBack('UPDATE tbl_redo_worker');
+      const other = await startApp(schema, { handlers, options: { worker: false } });
+      const { id } = await other.redo.addRedoTask('job', {});
+      await held;
+      proxy.freeze();
+      expect(await schema.query('SELECT id FROM tbl_pessimistic_lock FOR UPDATE SKIP LOCKED')).toEqual([]);
+      const survivor = await startApp(schema, { handlers });
+      await waitFor(() => survivor.all('succeeded').length > 0, {
+        what: 'the other instance',
+        timeout: 40_000,
+      });
+      expect(survivor.all('succeeded')).toMatchObject([{ id, attempt: 1 }]);
+      expect(vanishing.all('started')).toEqual([]);
+      await Promise.all([survivor.close(), other.close()]);
+      await proxy.heal();
+      await vanishing.close();
+    });
+
   describe('a database that is away', () => {
     test('when the process starts is waited for', async () => {
       const late = await startTcpProxy(schema.url);
