@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import type { Statement } from './sql.js';
 import type { Work } from './work.js';
 
@@ -55,6 +55,8 @@ export interface Dialect {
 
 /** What differs between servers beside their SQL: how their drivers and sessions are handled. */
 export interface ServerDialect extends Dialect {
+  /** Called before a connection is asked for: some pools need looking after. */
+  watch(dataSource: DataSource): void;
   /** Begins a READ COMMITTED transaction. */
   begin(runner: QueryRunner): Promise<void>;
   /** Closes a driver's connection at once, also in the midst of a statement; its pool opens another one when it needs to. */

@@ -55,6 +55,7 @@ export const mysqlDialect: ServerDialect = {
   isMissingTable: (error) => driverError(error).errno === NO_SUCH_TABLE,
   isRolledBack: (error) => ROLLED_BACK.has(driverError(error).errno ?? 0),
   isRefused: (error) => typeof (driverError(error) as { sqlState?: string }).sqlState === 'string',
+  watch: () => {},
   begin: (runner) => runner.startTransaction('READ COMMITTED'),
   close: (connection) => (connection as { destroy(): void }).destroy(),
 };

@@ -1,5 +1,6 @@
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
+import { listenToConnections } from './postgres.pool.js';
 import { sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
@@ -61,6 +62,7 @@ export const postgresDialect: ServerDialect = {
     const { code = '', severity } = driverError(error) as { code?: string; severity?: string };
     return severity !== undefined && !CONNECTION_LOST.test(code);
   },
+  watch: listenToConnections,
   begin: async (runner) => {
     await runner.startTransaction();
     await runOn(postgresDialect, runner, settings());

@@ -59,6 +59,7 @@ export class ServerDatabase implements Database {
   }
 
   private async withRunner<T>(use: (runner: QueryRunner) => Promise<T>, within: number): Promise<T> {
+    this.dialect.watch(this.dataSource);
     const runner = this.dataSource.createQueryRunner('master');
     await this.connect(runner);
     try {
