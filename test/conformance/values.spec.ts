@@ -5,6 +5,7 @@ import { HOSTILE_TEXTS, UNRULY_TEXTS } from '../support/hostile-text.js';
 import { createRedoDatabase, rowOf, startApp, type TestApp } from '../support/redo-app.js';
 import { inSqlMode, SQL_MODES } from '../support/sql-mode.js';
 import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
 
 const HOUR = 3_600_000;
 const definition = {};
@@ -94,7 +95,7 @@ forEachDatabase((database) => {
         expect(await rowOf(schema, id)).toMatchObject({ application_name: applicationName });
         expect((await app.redo.list()).map((task) => task.id)).toEqual([id]);
         await app.redo.redrive();
-        expect(await app.redo.workers()).toHaveLength(1);
+        await waitFor(async () => (await app.redo.workers()).length === 1, { what: 'its worker' });
         expect(await app.redo.retry({})).toBe(1);
         await app.told('succeeded', id);
       });
