@@ -49,7 +49,8 @@ const DOING: Readonly<Record<Step | 'handBack', string>> = {
  * The engine: two loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
  * and begins what it holds; the other claims, and settles what ended: so slots are filled while settling is under way. This
  * worker's ledger row, which both write, has one writer at a time (`Turns`). Handlers run beside them and ring the bell when
- * they end; all that ended while a step was under way is settled together.
+ * they end; all that ended while a step was under way is settled together. Every order of its statements, with every fault, is
+ * checked by the model in `test/model`: a change of the order of statements is made there too.
  */
 @Injectable()
 export class RedriveCycle {

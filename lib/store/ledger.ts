@@ -17,7 +17,7 @@ export interface WorkerIdentity {
   readonly lease: number;
 }
 
-/** What a worker has of the backlog. A task's own row says nothing of it. */
+/** What a worker has of the backlog. A task's own row says nothing of it. Why that holds together is checked in `test/model`. */
 export interface Holding {
   readonly held: HeldIds;
   readonly running: RunningIds;

@@ -1,0 +1,104 @@
+import { Violation } from './audit.js';
+import type { BeginCall, WorkerCall } from './calls.js';
+import type { Setting } from './session.js';
+import {
+  type Held,
+  type Lane,
+  type State,
+  type TaskId,
+  type Tx,
+  unregistered,
+  withItem,
+  withTx,
+  type Worker,
+  withWorker,
+} from './state.js';
+import { named, type Read } from './statements.js';
+import { opened } from './transaction.js';
+
+/** What the worker makes of an answer. */
+export function answered(setting: Setting, before: State, index: number, lane: Lane, tx: Tx): State {
+  const state = withTx(before, index, lane, null);
+  const { result, lease } = tx;
+  const call = tx.call as WorkerCall;
+  const worker = state.workers[index]!;
+  const renewed = { ...worker, lease };
+  if (call.kind === 'register') return withWorker(state, index, { ...renewed, life: call.life });
+  // Its life was over before.
+  if (call.life !== worker.life) return state;
+  const has = [...worker.has];
+  switch (call.kind) {
+    case 'begin':
+      if (result === false)
+        return withTx(
+          state,
+          index,
+          lane,
+          opened({ kind: 'readAgain', life: call.life, held: heldOf(worker) }),
+        );
+      return began(setting, withWorker(state, index, renewed), index, call);
+    case 'readAgain':
+      for (const task of call.held) if (has[task]?.as === 'held') has[task] = held(result as Read, task);
+      return withWorker(state, index, { ...worker, has });
+    case 'claim': {
+      const taken = result as readonly TaskId[] | null;
+      if (taken === null) return state;
+      for (const task of taken) has[task] = { as: 'claimed' };
+      const claimed = withWorker(state, index, { ...renewed, has });
+      if (taken.length === 0) return claimed;
+      return withTx(claimed, index, lane, opened({ kind: 'readClaimed', life: call.life, claimed: taken }));
+    }
+    case 'readClaimed':
+      for (const task of call.claimed) has[task] = held(result as Read, task);
+      return withWorker(state, index, { ...worker, has });
+    case 'settle': {
+      const locked = result as readonly TaskId[];
+      const left = call.settlements.map(({ task }) => task).filter((task) => !locked.includes(task));
+      for (const task of left) has[task] = null;
+      const row = state.rows[call.life];
+      const runs = row?.runs.map((run, task) => (left.includes(task) ? '' : run));
+      const rows = row && runs ? withItem(state.rows, call.life, { ...row, runs }) : state.rows;
+      return withWorker({ ...state, rows }, index, { ...renewed, has });
+    }
+    case 'handBack': {
+      const locked = result as readonly TaskId[];
+      if (locked.length === 0) return withWorker(state, index, unregistered(has.length));
+      const unsettled = has.map((own, task) => (locked.includes(task) ? own : null));
+      return withWorker(state, index, { ...worker, has: unsettled, phase: 'failed to hand back' });
+    }
+    case 'renew':
+      return withWorker(state, index, renewed);
+  }
+}
+
+const heldOf = ({ has }: Worker): TaskId[] => [...has.keys()].filter((task) => has[task]?.as === 'held');
+
+function held({ pending, knocks }: Read, id: TaskId): Held | null {
+  const found = pending.find(({ task }) => task === id);
+  return found ? { as: 'held', execTimes: found.execTimes, knocks, unknown: [], forbidden: false } : null;
+}
+
+/** `begin` of lib/redrive/starter.ts, once it is told that the tasks are marked. */
+function began({ rules }: Setting, state: State, index: number, call: BeginCall): State {
+  if (!rules.markedFirst || (state.workers[index]!.lease === 'out' && rules.ownLeaseJudged)) return state;
+  return run(state, index, call);
+}
+
+/** `run` of lib/redrive/starter.ts. */
+export function run(state: State, index: number, { life, starts }: BeginCall): State {
+  const worker = state.workers[index]!;
+  const row = state.rows[life];
+  const has = [...worker.has];
+  const runs = [...(row?.runs ?? [])];
+  for (const { task, execTimes } of starts) {
+    if (!row || row.lapsed)
+      throw new Violation(
+        `worker ${index} begins ${named([task])}, though ${row ? 'its lease has run out' : 'it was taken for dead'}`,
+      );
+    const own = has[task];
+    runs[task] = own?.as === 'held' && own.unknown.includes('retry') ? 'revived' : 'begun';
+    has[task] = { as: 'running', execTimes, outcome: '' };
+  }
+  const rows = row ? withItem(state.rows, life, { ...row, runs }) : state.rows;
+  return withWorker({ ...state, rows }, index, { ...worker, has });
+}

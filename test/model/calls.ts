@@ -1,0 +1,71 @@
+import type { LifeId, Outcome, TaskId } from './state.js';
+
+/** What a transaction was begun with: all that its code knows besides what it is answered. */
+export type Call = WorkerCall | VisitorCall;
+
+export type WorkerCall =
+  | { readonly kind: 'register'; readonly life: LifeId }
+  /** `back`: held tasks that go back. */
+  | { readonly kind: 'renew'; readonly life: LifeId; readonly back: readonly TaskId[] }
+  | BeginCall
+  | { readonly kind: 'readAgain'; readonly life: LifeId; readonly held: readonly TaskId[] }
+  | ClaimCall
+  | { readonly kind: 'readClaimed'; readonly life: LifeId; readonly claimed: readonly TaskId[] }
+  | SettleCall
+  | HandBackCall;
+
+/** Of a person or the retention sweeper. `knock` follows a person's command. */
+export type VisitorCall =
+  | { readonly kind: 'discard' | 'retry' | 'deleteOld'; readonly task: TaskId }
+  | { readonly kind: 'knock'; readonly task: TaskId; readonly after: 'discard' | 'retry' };
+
+export interface BeginCall {
+  readonly kind: 'begin';
+  readonly life: LifeId;
+  readonly starts: readonly Start[];
+  readonly knocks: number;
+}
+
+export interface Start {
+  readonly task: TaskId;
+  readonly execTimes: number;
+}
+
+export interface ClaimCall {
+  readonly kind: 'claim';
+  readonly life: LifeId;
+  /** How many tasks it takes at most. */
+  readonly most: number;
+}
+
+export interface SettleCall {
+  readonly kind: 'settle';
+  readonly life: LifeId;
+  readonly settlements: readonly Settlement[];
+}
+
+export interface HandBackCall {
+  readonly kind: 'handBack';
+  readonly life: LifeId;
+  readonly settlements: readonly Settlement[];
+  /** Tasks whose handlers are aborted. */
+  readonly aborted: readonly TaskId[];
+}
+
+/** As in lib/store/settlement.ts. */
+export interface Settlement {
+  readonly kind: 'succeeded' | 'again' | 'dead';
+  readonly task: TaskId;
+  readonly before: number;
+  readonly execTimes: number;
+  /** Kept by the model: whose run it settles, and how that ended. */
+  readonly life: LifeId;
+  readonly outcome: Outcome | 'died';
+}
+
+/** The life that a call belongs to; undefined: a visitor's. */
+export const lifeOf = (call: Call): LifeId | undefined => ('life' in call ? call.life : undefined);
+
+/** Each of its statements is for itself: none of them is undone, and what one writes is written at once. */
+export const isAutocommit = ({ kind }: Call): boolean =>
+  ['renew', 'begin', 'readAgain', 'readClaimed', 'knock'].includes(kind);

@@ -1,0 +1,139 @@
+import { describe, expect, test } from '@jest/globals';
+import { explore } from './explorer.js';
+import { protocol } from './protocol.js';
+import type { Rules } from './rules.js';
+import type { Limits, Size } from './state.js';
+
+/** Two workers, one task of two attempts, where nothing else is said. */
+type Case = readonly [what: string, limits: Partial<Limits>, states: number, size?: Partial<Size>];
+
+const two: Partial<Size> = { tasks: 2, batch: 2, concurrency: 2 };
+
+describe('in every state of the claim protocol its promises are kept, and all tasks can still end,', () => {
+  const cases: readonly Case[] = [
+    ['if nothing goes wrong', {}, 63],
+    ['if a worker is killed', { kills: 1 }, 1_387],
+    ['if a lease runs out', { lapses: 1 }, 11_401],
+    ['if an answer never comes, or words come late', { lostAnswers: 1 }, 2_643],
+    ['if that happens while a worker stops', { lostAnswers: 1, stops: 1 }, 19_413],
+    ['if a person discards and retries', { discards: 1, retries: 1 }, 18_013],
+    ['if a task expires, and a worker is killed', { expiries: 1, kills: 1 }, 4_944],
+    ['if what was discarded is swept away', { discards: 1, sweeps: 1 }, 2_840],
+    [
+      'if a worker with one of two tasks held is killed',
+      { kills: 1 },
+      23_833,
+      { ...two, concurrency: 1, outcomes: ['failed'] },
+    ],
+    [
+      'if the lease of a worker with two tasks runs out',
+      { lapses: 1 },
+      5_041,
+      { ...two, maxAttempts: 1, outcomes: ['failed'] },
+    ],
+    [
+      'if a worker is killed, and a lease runs out',
+      { kills: 1, lapses: 1 },
+      79_599,
+      { outcomes: ['failed'] },
+    ],
+    [
+      'if a worker is killed, and an answer never comes',
+      { kills: 1, lostAnswers: 1 },
+      19_827,
+      { outcomes: ['failed'] },
+    ],
+    [
+      'if a lease runs out, and an answer never comes',
+      { lapses: 1, lostAnswers: 1 },
+      33_859,
+      { maxAttempts: 1, outcomes: ['failed'] },
+    ],
+    ['with three workers, if one is killed', { kills: 1 }, 2_154, { workers: 3 }],
+  ];
+  test.each(cases)('%s', (_, limits, states, size = {}) => {
+    expect(explore(protocol(limits, size))).toMatchObject({ counterExample: undefined, states });
+  });
+});
+
+describe('a promise is broken, and the shortest way there is found, where', () => {
+  const cases: readonly (readonly [
+    what: string,
+    rule: keyof Rules,
+    promise: RegExp,
+    limits: Partial<Limits>,
+    size?: Partial<Size>,
+  ])[] = [
+    ['a worker looks for free tasks without the lock row', 'lookUnderTheLockRow', /both live/, {}],
+    [
+      'a lapsed worker’s tasks are free before it is reaped',
+      'lapsedKeepTheirs',
+      /never counted/,
+      { kills: 1 },
+    ],
+    [
+      'a worker whose row is gone writes on: no fence',
+      'fence',
+      /settles t0 though it has lost its lease/,
+      { lapses: 1 },
+    ],
+    [
+      'both lanes of a worker write its row at once',
+      'oneWriter',
+      /both live/,
+      {},
+      { tasks: 2, outcomes: ['failed'] },
+    ],
+    [
+      'a lapsed lease is not judged again under the lock',
+      'leaseJudgedUnderLock',
+      /taken for dead/,
+      { lapses: 1 },
+    ],
+    [
+      'attempts are charged before the worker is ended',
+      'chargedAsTheRowGoes',
+      /postponed, and cost one/,
+      { lapses: 1 },
+    ],
+    [
+      'a worker is charged for some of its tasks',
+      'chargedAtOnce',
+      /postponed, and cost one/,
+      { lapses: 1 },
+      { ...two, outcomes: ['postponed'] },
+    ],
+    [
+      'exec_times is not compared with what it was: no guard',
+      'guard',
+      /exec_times of t0 goes from 1 to 0/,
+      { lostAnswers: 1 },
+    ],
+    [
+      'it is compared before the task is locked',
+      'judgedUnderLock',
+      /exec_times of t0 goes from 2 to 1/,
+      { lostAnswers: 1 },
+    ],
+    [
+      'a stopping worker lets go of what it could not settle',
+      'unsettledStay',
+      /never counted/,
+      { stops: 1, lostAnswers: 1 },
+    ],
+    ['handlers begin before their mark is committed', 'markedFirst', /never counted/, { kills: 1 }],
+    ['handlers begin without a look at the own lease', 'ownLeaseJudged', /lease has run out/, { lapses: 1 }],
+    ['knocks are not heard', 'knocksHeard', /begins as it was before/, { discards: 1 }],
+    [
+      'a write of the own row that comes late is accepted',
+      'lateWritesRefused',
+      /never counted|both live/,
+      { lostAnswers: 1 },
+    ],
+  ];
+  test.each(cases)('%s', (what, rule, promise, limits, size = {}) => {
+    const { counterExample = [] } = explore(protocol(limits, size, { [rule]: false }));
+    process.stdout.write(`\n  Where ${what}:\n${counterExample.map((step) => `    ${step}\n`).join('')}`);
+    expect(counterExample.at(-1)).toMatch(promise);
+  });
+});

@@ -1,0 +1,52 @@
+import type { BeginCall } from '../calls.js';
+import type { Setting } from '../session.js';
+import type { LifeId, Place } from '../state.js';
+import {
+  ask,
+  knockAt,
+  type Read,
+  readLives,
+  readRow,
+  readWithKnocks,
+  turn,
+  updateRow,
+  type Work,
+} from '../statements.js';
+
+/** The row is gone: somebody took this worker for dead. */
+export const leaseLost = new Error('the lease is lost');
+
+/** `writeOwnRow` of lib/store/ledger.ts: the fence. */
+export function* writeOwnRow(
+  { rules }: Setting,
+  life: LifeId,
+  holding: (places: readonly Place[]) => readonly Place[] = (places) => places,
+): Work<void> {
+  const { places, writes } = yield* ask(turn());
+  const found = yield* ask(updateRow(life, holding(places), writes));
+  if (found === 0 && rules.fence) throw leaseLost;
+}
+
+/** `begin` of lib/store/begin.ts @returns whether the handlers may begin */
+export function* begin({ rules }: Setting, { life, starts, knocks }: BeginCall): Work<boolean> {
+  const { places, writes } = yield* ask(turn());
+  const marked = [...places];
+  for (const { task, execTimes } of starts) marked[task] = execTimes + 1;
+  const found = yield* ask(
+    updateRow(life, marked, writes, (row) => row.knocks === knocks || !rules.knocksHeard),
+  );
+  if (found > 0) return true;
+  const isThere = yield* ask(readRow(life));
+  if (!isThere) throw leaseLost;
+  return false;
+}
+
+/** `readAgain` of lib/redrive/claimer.ts and `readClaimed` of lib/store/claim.ts */
+export function* readHeld(life: LifeId, held: readonly number[]): Work<Read> {
+  return yield* ask(readWithKnocks(life, held));
+}
+
+/** `knockAtWorkers` of lib/store/knock.ts */
+export function* knock(): Work<void> {
+  for (const life of yield* ask(readLives())) yield* ask(knockAt(life));
+}

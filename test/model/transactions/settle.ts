@@ -1,0 +1,79 @@
+import type { HandBackCall, SettleCall, Settlement } from '../calls.js';
+import type { Rules } from '../rules.js';
+import type { Setting } from '../session.js';
+import type { Entry, Place, TaskId } from '../state.js';
+import {
+  ask,
+  deleteRow,
+  lockTasksIfFree,
+  readPending,
+  readWhichExist,
+  type TaskState,
+  type Work,
+  writeTask,
+  writeTaskUnlocked,
+} from '../statements.js';
+import { writeOwnRow } from './ledger.js';
+
+/** `settle` of lib/store/settle.ts @returns what somebody else has locked */
+export function* settle(setting: Setting, { life, settlements }: SettleCall): Work<readonly TaskId[]> {
+  const locked = yield* settleEach(setting.rules, settlements, 'itself');
+  const left = settlements.map(({ task }) => task).filter((task) => !locked.includes(task));
+  yield* writeOwnRow(setting, life, (places) =>
+    places.map((place, task) => (left.includes(task) ? '' : place)),
+  );
+  return locked;
+}
+
+/** `handBack` of lib/store/settle.ts @returns what somebody else has locked */
+export function* handBack(setting: Setting, { life, settlements }: HandBackCall): Work<readonly TaskId[]> {
+  const locked = yield* settleEach(setting.rules, settlements, 'itself');
+  const stays = (place: Place, task: TaskId) => (locked.includes(task) ? place : '');
+  yield* writeOwnRow(setting, life, (places) => places.map(stays));
+  if (locked.length === 0 || !setting.rules.unsettledStay) yield* ask(deleteRow(life));
+  return locked;
+}
+
+/** `settleEach` of lib/store/settle.ts @returns what somebody else has locked */
+export function* settleEach(
+  rules: Rules,
+  settlements: readonly Settlement[],
+  by: Entry['by'],
+): Work<readonly TaskId[]> {
+  if (settlements.length === 0) return [];
+  const ids = settlements.map(({ task }) => task);
+  const { own, strange } = rules.judgedUnderLock
+    ? yield* lockFreeTasks(ids)
+    : { own: yield* ask(readPending(ids)), strange: [] };
+  for (const settlement of settlements) {
+    const state = own.find(({ task }) => task === settlement.task);
+    if (!state || !applies(rules, settlement, state)) continue;
+    const { task, execTimes } = settlement;
+    const write = rules.judgedUnderLock ? writeTask : writeTaskUnlocked;
+    const status = ({ succeeded: 'GONE', again: state.status, dead: 'DEAD' } as const)[settlement.kind];
+    yield* ask(write(task, { status, execTimes }, entryOf(settlement, by)));
+  }
+  return strange;
+}
+
+/** `applies` of lib/store/settle.ts */
+function applies(rules: Rules, { kind, before }: Settlement, { status, execTimes }: TaskState): boolean {
+  if (kind === 'succeeded') return true;
+  return status === 'PENDING' && (execTimes === before || !rules.guard);
+}
+
+const entryOf = ({ kind, task, life, before, execTimes }: Settlement, by: Entry['by']): Entry => {
+  const costs = kind === 'succeeded' ? 'the task' : execTimes > before ? 'an attempt' : 'nothing';
+  return { task, life, costs, by };
+};
+
+/** `lockFreeTasks` of lib/store/task.lock.ts */
+export function* lockFreeTasks(
+  ids: readonly TaskId[],
+): Work<{ own: readonly TaskState[]; strange: readonly TaskId[] }> {
+  if (ids.length === 0) return { own: [], strange: [] };
+  const own = yield* ask(lockTasksIfFree(ids));
+  const missing = ids.filter((id) => !own.some(({ task }) => task === id));
+  if (missing.length === 0) return { own, strange: [] };
+  return { own, strange: yield* ask(readWhichExist(missing)) };
+}

@@ -1,0 +1,69 @@
+import { commit, resolved } from './audit.js';
+import type { Call } from './calls.js';
+import type { Setting } from './session.js';
+import { type Limits, type State, type TaskId, type Tx, withItem } from './state.js';
+import { named } from './statements.js';
+import { spent, type Step, type Waiting } from './step.js';
+import { afterCommit, isWritten, opened, proceed } from './transaction.js';
+
+/** Persons discard and retry, the sweeper deletes, and time passes: at any moment. */
+export function* visits(state: State): Generator<Step> {
+  const { discards, retries, sweeps, expiries } = state.left;
+  const visit = (what: keyof Limits, call: Call, name: string): Step => ({
+    name,
+    chance: true,
+    take: () => ({ ...spent(state, what), visitors: [...state.visitors, opened(call)] }),
+  });
+  for (const [task, { status, expired }] of state.tasks.entries()) {
+    if (discards > 0 && status === 'PENDING')
+      yield visit('discards', { kind: 'discard', task }, `a person discards ${named([task])}`);
+    if (retries > 0 && status === 'DEAD')
+      yield visit('retries', { kind: 'retry', task }, `a person retries ${named([task])}`);
+    if (sweeps > 0 && status === 'DEAD')
+      yield visit('sweeps', { kind: 'deleteOld', task }, `the sweeper deletes ${named([task])}`);
+    if (expiries > 0 && status === 'PENDING' && !expired)
+      yield {
+        name: `${named([task])} expires`,
+        chance: true,
+        take: () => ({
+          ...spent(state, 'expiries'),
+          tasks: withItem(state.tasks, task, { ...state.tasks[task]!, expired: true }),
+        }),
+      };
+  }
+}
+
+/** How their transactions go on; a person's command has resolved when it has knocked at all workers. */
+export function* visitorSteps(setting: Setting, state: State, at: number, waiting: Waiting): Generator<Step> {
+  const tx = state.visitors[at]!;
+  const name = `${tx.call.kind} of ${named([(tx.call as { task: TaskId }).task])}`;
+  const others = state.visitors.filter((other) => other !== tx);
+  const goesOn = (from: State, next: Tx): State => ({
+    ...from,
+    visitors: withItem(state.visitors, at, next),
+  });
+  if (tx.stage === 'done') {
+    yield {
+      name: `${name}: COMMIT`,
+      take: () => {
+        const next = commit(state, tx);
+        if (tx.call.kind !== 'discard' && tx.call.kind !== 'retry') return { ...next, visitors: others };
+        return goesOn(next, opened({ kind: 'knock', task: tx.call.task, after: tx.call.kind }));
+      },
+    };
+    return;
+  }
+  const progress = proceed(setting, state, tx);
+  if (progress.kind === 'waits') waiting.push({ tx, lock: progress.lock });
+  if (progress.kind !== 'answered') return;
+  yield {
+    name: `${name}: ${progress.statement}`,
+    take: () => {
+      const next = progress.tx;
+      if (next.call.kind !== 'knock') return goesOn(state, next);
+      const written = isWritten(next) ? commit(state, next) : state;
+      if (next.stage === 'open') return goesOn(written, afterCommit(next));
+      return resolved({ ...written, visitors: others }, next.call.task, next.call.after);
+    },
+  };
+}
