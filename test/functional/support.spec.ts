@@ -204,7 +204,7 @@ describe('a process of one’s own', () => {
 
 describe('the choice of databases', () => {
   test('is all of them, or those that REDO_DATABASES names', () => {
-    expect(wantedDatabases({})).toEqual(['sqlite', 'mariadb', 'mysql']);
+    expect(wantedDatabases({})).toEqual(['sqlite', 'mariadb', 'mysql', 'postgres']);
     expect(wantedDatabases({ REDO_DATABASES: 'mysql, sqlite' })).toEqual(['sqlite', 'mysql']);
     expect(() => wantedDatabases({ REDO_DATABASES: 'oracle' })).toThrow('names "oracle"');
   });

@@ -8,7 +8,7 @@ export function isCi(env = process.env): boolean {
 /** The databases to test on: all, or those that `REDO_DATABASES=sqlite,mariadb` names. */
 export function wantedDatabases(env = process.env): readonly DatabaseKind[] {
   const given = env['REDO_DATABASES'];
-  if (!given) return DATABASE_KINDS.filter((kind) => kind !== 'postgres');
+  if (!given) return DATABASE_KINDS;
   if (isCi(env)) throw new Error('REDO_DATABASES leaves databases out, which a run with CI set must not do');
 
   const names = given.split(',').map((name) => name.trim());
