@@ -5,55 +5,22 @@ export interface Session {
   readonly id: number;
   /** The port it comes from. */
   readonly port: number;
-  /** What it is doing; empty: nothing. */
+  /** How what it is doing begins; empty: nothing. */
   readonly statement: string;
   readonly inTransaction: boolean;
   /** It waits for a lock that somebody else has. */
   readonly waits: boolean;
 }
 
-const MYSQL = {
-  sessions: `
-    SELECT process.id, SUBSTRING_INDEX(host, ':', -1) AS port, IF(command = 'Query', info, NULL) AS statement,
-           trx.trx_state IS NOT NULL AS in_transaction, trx.trx_state = 'LOCK WAIT' AS waits
-    FROM information_schema.processlist AS process
-    LEFT JOIN information_schema.innodb_trx AS trx ON trx.trx_mysql_thread_id = process.id
-    WHERE db = DATABASE() AND process.id <> CONNECTION_ID()`,
-  kill: (id: number) => `KILL CONNECTION ${id}`,
-};
-
-const POSTGRES = {
-  sessions: `
-    SELECT pid AS id, client_port AS port, CASE WHEN state = 'active' THEN query END AS statement,
-           xact_start IS NOT NULL AS in_transaction, wait_event_type = 'Lock' AS waits
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()`,
-  kill: (id: number) => `SELECT pg_terminate_backend(${id})`,
-};
-
-const wordsOf = ({ kind }: TestDatabase) => (kind === 'postgres' ? POSTGRES : MYSQL);
-
 /** All but the one that asks. MySQL and MariaDB bring what they say of transactions up to date every 100 ms. */
-export async function sessionsOf(schema: TestDatabase): Promise<Session[]> {
-  const rows = await schema.query<{
-    id: number;
-    port: number | string | null;
-    statement: string | null;
-    in_transaction: number | boolean;
-    waits: number | boolean | null;
-  }>(wordsOf(schema).sessions);
-  return rows.map(({ id, port, statement, in_transaction, waits }) => ({
-    id,
-    port: Number(port),
-    statement: statement?.trim() ?? '',
-    inTransaction: Boolean(in_transaction),
-    waits: Boolean(waits),
-  }));
+export function sessionsOf(schema: TestDatabase): Promise<Session[]> {
+  return schema.kind === 'postgres' ? postgresSessions(schema) : mysqlSessions(schema);
 }
 
 /** As an administrator does it, or a server that is short of connections. It may have ended by itself. */
 export async function killSession(schema: TestDatabase, { id }: Session): Promise<void> {
-  await schema.query(wordsOf(schema).kill(id)).catch(() => {});
+  const words = schema.kind === 'postgres' ? `SELECT pg_terminate_backend(${id})` : `KILL CONNECTION ${id}`;
+  await schema.query(words).catch(() => {});
 }
 
 /**
@@ -65,4 +32,39 @@ export async function winDeadlocks(
   transaction: { query(sql: string): Promise<unknown> },
 ): Promise<void> {
   if (kind === 'postgres') await transaction.query(`SET LOCAL deadlock_timeout = '1h'`);
+}
+
+async function postgresSessions(schema: TestDatabase): Promise<Session[]> {
+  const found = await schema.query<Omit<Session, 'statement'> & { statement: string | null }>(`
+    SELECT pid AS id, client_port AS port, CASE WHEN state = 'active' THEN query END AS statement,
+           xact_start IS NOT NULL AS "inTransaction", COALESCE(wait_event_type = 'Lock', false) AS waits
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+  return found.map((session) => ({ ...session, statement: session.statement?.trim() ?? '' }));
+}
+
+async function mysqlSessions(schema: TestDatabase): Promise<Session[]> {
+  // Not information_schema's, which fails when anybody's statement has a character of four bytes in it.
+  const processes = await schema.query<{
+    Id: number;
+    Host: string;
+    db: string | null;
+    Command: string;
+    Info: string | null;
+  }>('SHOW PROCESSLIST');
+  const transactions = await schema.query<{ id: number; state: string }>(
+    'SELECT trx_mysql_thread_id AS id, trx_state AS state FROM information_schema.innodb_trx',
+  );
+  const [own] = await schema.query<{ id: number; name: string }>(
+    'SELECT CONNECTION_ID() AS id, DATABASE() AS name',
+  );
+  return processes
+    .filter(({ Id, db }) => db === own?.name && Id !== own.id)
+    .map(({ Id: id, Host, Command, Info }) => ({
+      id,
+      port: Number(Host.split(':').at(-1)),
+      statement: Command === 'Query' ? (Info?.trim() ?? '') : '',
+      inTransaction: transactions.some((each) => each.id === id),
+      waits: transactions.some((each) => each.id === id && each.state === 'LOCK WAIT'),
+    }));
 }
