@@ -20,6 +20,7 @@ import { Settler } from './settler.js';
 import { Starter } from './starter.js';
 import { ShutdownAbort } from './task.executor.js';
 import { Trouble } from './trouble.js';
+import { within } from './within.js';
 import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
 
 /** How long the last write of a stopping worker is tried, ms. */
@@ -344,16 +345,5 @@ export class RedriveCycle {
     if (this.phase === 'stopped') return true;
     if (this.phase !== 'draining') return false;
     return !this.life || this.life.isEmpty || performance.now() >= this.drainUntil;
-  }
-}
-
-/** Waits for a promise, but not longer than `ms`; what comes later is nobody's any more. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<{ readonly value: T } | 'late'> {
-  const timer = new AbortController();
-  const late = delay(ms, 'late' as const, { signal: timer.signal }).catch(() => 'late' as const);
-  try {
-    return await Promise.race([promise.then((value) => ({ value })), late]);
-  } finally {
-    timer.abort();
   }
 }

@@ -3,6 +3,8 @@ import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { deleteOld } from '../store/retention.js';
+import { within } from './within.js';
+import { patienceOf } from './worker.life.js';
 
 /** ms between two sweeps of one instance. */
 const EVERY = 60_000;
@@ -41,14 +43,20 @@ export class RetentionSweeper {
       if (keptFor === Infinity) continue;
       let deleted = 1;
       while (deleted > 0 && !this.stopped)
-        deleted = await this.database.transaction(() =>
-          deleteOld(this.database.dialect, applicationName, status, keptFor),
+        deleted = await this.database.transaction(
+          () => deleteOld(this.database.dialect, applicationName, status, keptFor),
+          this.patience,
         );
     }
   }
 
+  /** A transaction that is not answered has been given up by then, and its connection with it: the pool can be closed. */
   async stop(): Promise<void> {
     this.stopped = true;
-    await this.sweeping;
+    if (this.sweeping) await within(this.patience, this.sweeping);
+  }
+
+  private get patience(): number {
+    return patienceOf(this.options.lease);
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Injectable, Module, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
-import { forEachDatabase } from '../support/databases.js';
+import { forEachDatabase, forEachServer } from '../support/databases.js';
 import { untilAborted } from '../support/handlers.js';
 import {
   createRedoDatabase,
@@ -13,6 +13,7 @@ import {
 import { createRunLedger, runsOf } from '../support/run-ledger.js';
 import { openConnection } from '../support/server-connection.js';
 import { beginImmediate, commit, sqliteDriver } from '../support/sqlite-driver.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 import { ask, killWorkers, startWorker } from '../support/worker-process.js';
@@ -162,5 +163,23 @@ forEachDatabase((database) => {
       expect(await rowOf(schema, next.id)).toMatchObject({ status: 'PENDING', exec_times: 0 });
       expect(busy.all('started')).toHaveLength(1);
     });
+  });
+});
+
+forEachServer((database) => {
+  test('an instance whose sweep of old tasks never gets its answer closes all the same', async () => {
+    const schema = await createRedoDatabase(database);
+    const proxy = await startTcpProxy(schema.url);
+    const unanswered = proxy.holdBack('redo_task_id > ');
+    const app = await startApp(schema, {
+      handlers: { job: () => {} },
+      options: { lease: 1_000, schedule: { interval: 20 } },
+      dataSource: proxy.address,
+    });
+    await unanswered;
+    await app.close();
+    expect(app.dataSource.isInitialized).toBe(false);
+    await proxy.close();
+    await schema.drop();
   });
 });
