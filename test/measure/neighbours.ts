@@ -13,7 +13,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createDatabase } from '../support/create-database.js';
 import { migrate, startApp, type TestApp } from '../support/redo-app.js';
-import { SERVER_KINDS, type ServerKindName } from '../support/server-kinds.js';
+import { SERVER_KINDS } from '../support/server-kinds.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { DATABASE_KINDS, type DatabaseKind, publishTestRun } from '../support/test-run.js';
 import { waitFor } from '../support/wait-for.js';
