@@ -70,7 +70,7 @@ forEachDatabase((database) => {
       expect(await app.redo.count({ redoTaskId: 'broken', status: 'PENDING' })).toBe(TASKS);
     });
 
-    test('each single task of another type begins with the next claim', async () => {
+    test('each single task of another type waits for no more of them than are held and being claimed', async () => {
       const open = await startBeside(0);
       open();
       for (const n of range(10)) {
