@@ -17,6 +17,12 @@ describe('in every state of the claim protocol its promises are kept, and all ta
     ['if an answer never comes, or words come late', { lostAnswers: 1 }, 2_643],
     ['if that happens while a worker stops', { lostAnswers: 1, stops: 1 }, 19_413],
     ['if a person discards and retries', { discards: 1, retries: 1 }, 18_013],
+    [
+      'if a person discards, and an answer never comes',
+      { discards: 1, lostAnswers: 1 },
+      8_770,
+      { outcomes: ['failed'] },
+    ],
     ['if a task expires, and a worker is killed', { expiries: 1, kills: 1 }, 4_944],
     ['if what was discarded is swept away', { discards: 1, sweeps: 1 }, 2_840],
     [

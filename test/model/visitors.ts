@@ -42,6 +42,12 @@ export function* visitorSteps(setting: Setting, state: State, at: number, waitin
     ...from,
     visitors: withItem(state.visitors, at, next),
   });
+  if (state.left.lostAnswers > 0) {
+    const gone = { ...spent(state, 'lostAnswers'), visitors: others };
+    yield { name: `${name} is broken off`, chance: true, take: () => gone };
+    if (tx.stage === 'done')
+      yield { name: `${name}: COMMIT, and no answer comes`, chance: true, take: () => commit(gone, tx) };
+  }
   if (tx.stage === 'done') {
     yield {
       name: `${name}: COMMIT`,
