@@ -64,7 +64,7 @@ forEachDatabase((database) => {
 
   describe('a lease', () => {
     test('is renewed while the instance lives, whether it has work or not', async () => {
-      const app = await start({ handlers: { job: () => {} }, options: { lease: 1_000 } });
+      const app = await start({ handlers: { job: () => {} }, options: { lease: 4_000 } });
       const { id, leaseUntil } = await onlyWorker(app);
       for (let renewal = 1, last = leaseUntil; renewal <= 3; renewal += 1)
         last = await waitFor(
