@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DataSource, QueryRunner } from 'typeorm';
+import { type DataSource, QueryFailedError, type QueryRunner } from 'typeorm';
 import { DatabaseTimeoutError } from '../redo.errors.js';
 import { noAnswer, noConnectionFree } from '../redo.messages.js';
 import { type Database, runOn } from './database.js';
@@ -22,7 +22,8 @@ export class ServerDatabase implements Database {
     readonly dialect: ServerDialect,
     private readonly patience: number,
   ) {
-    this.name = `${dataSource.options.type} database '${String(dataSource.options.database)}'`;
+    // Of the driver: the options may name it in their URL alone.
+    this.name = `${dataSource.options.type} database '${dataSource.driver.database ?? ''}'`;
   }
 
   transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
@@ -83,9 +84,9 @@ export class ServerDatabase implements Database {
     }
   }
 
-  /** A connection goes back to the pool only when it has surely left its transaction. */
+  /** A connection goes back to the pool only when it is not known to be lost and has surely left its transaction. */
   private async backToCleanState(runner: QueryRunner, error: unknown, within: number): Promise<void> {
-    if (!(error instanceof DatabaseTimeoutError)) {
+    if (!this.isLost(error)) {
       if (!runner.isTransactionActive) return;
       try {
         await before(within, runner.rollbackTransaction(), noAnswer(within));
@@ -95,6 +96,12 @@ export class ServerDatabase implements Database {
       }
     }
     this.dialect.close(await runner.connect());
+  }
+
+  /** A driver's error that is not the server's word on a statement is the connection's end. */
+  private isLost(error: unknown): boolean {
+    if (error instanceof DatabaseTimeoutError) return true;
+    return error instanceof QueryFailedError && !this.dialect.isRefused(error);
   }
 }
 

@@ -17,7 +17,7 @@ import {
   type TestApp,
   type TestAppOptions,
 } from '../support/redo-app.js';
-import { type TestDatabase } from '../support/test-database.js';
+import { type ExtraOptions, type TestDatabase } from '../support/test-database.js';
 
 const definition = {};
 const DAY = 24 * 3_600_000;
@@ -400,6 +400,17 @@ forEachDatabase((database) => {
       await started.close();
       await empty.drop();
     });
+
+    if (database.kind !== 'sqlite')
+      test('the error names the database, also where the data source has a URL and nothing else', async () => {
+        const empty = await database.create();
+        const nothingElse = { host: undefined, port: undefined, username: undefined, database: undefined };
+        const byUrl = { ...nothingElse, url: empty.url } as ExtraOptions;
+        await expect(startApp(empty, { dataSource: byUrl })).rejects.toThrow(
+          `the tables are missing in ${database.kind} database '${new URL(empty.url).pathname.slice(1)}'`,
+        );
+        await empty.drop();
+      });
 
     test('that somebody dropped later, every call says so', async () => {
       const other = await createRedoDatabase(database);
