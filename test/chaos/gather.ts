@@ -72,8 +72,9 @@ function endOf(
   lapsed: number | undefined,
   stopped: number | undefined,
 ): Life['end'] {
+  // It handed everything back by way of its row: whatever it thought of its lease, nobody had taken it.
+  if (stopped !== undefined) return { at: stopped, how: 'stopped' };
   const ends: NonNullable<Life['end']>[] = [];
-  if (stopped !== undefined) ends.push({ at: stopped, how: 'stopped' });
   if (lost !== undefined) ends.push({ at: lost, how: 'lost' });
   if (lapsed !== undefined) ends.push({ at: lapsed, how: 'lost' });
   if (exit) ends.push({ at: exit.at, how: exit.how === 'SIGTERM' ? 'stopped' : 'killed' });

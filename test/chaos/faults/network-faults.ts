@@ -7,12 +7,13 @@ const LATEST = 2_000;
 
 /** The network between one worker and the database: something happens to it, and after a while it is well again. */
 const spoil =
-  (how: (proxy: TcpProxy, dice: Dice) => unknown): DoFault =>
+  (how: (proxy: TcpProxy, dice: Dice) => unknown, atLast?: (proxy: TcpProxy) => void): DoFault =>
   async ({ fleet }, { slot, lasts }, dice) => {
     await fleet.up(slot);
     const proxy = given(fleet.slot(slot).proxy, `proxy of worker ${slot}`);
     how(proxy, dice);
     await delay(lasts);
+    atLast?.(proxy);
     await proxy.heal();
   };
 
@@ -22,8 +23,11 @@ export const slowNetwork = spoil((proxy, dice) => proxy.delay(() => dice.integer
 
 export const freezeNetwork = spoil((proxy) => proxy.freeze());
 
-/** The server hears a COMMIT; from its answer on everything is lost. */
-export const loseCommitAnswer = spoil((proxy, dice) => proxy.loseAnswersTo('COMMIT', dice.integer(0, 3)));
+/** The server hears a COMMIT; from its answer on everything is lost. A connection that has lost words does not go on. */
+export const loseCommitAnswer = spoil(
+  (proxy, dice) => proxy.loseAnswersTo('COMMIT', dice.integer(0, 3)),
+  (proxy) => proxy.cut(),
+);
 
 /** A server whose disk is slow answers a COMMIT late, whoever asks. */
 export const slowDisk: DoFault = async ({ fleet }, { lasts }, dice) => {

@@ -3,6 +3,9 @@ import { type Evidence, type Life, type RunRecord } from '../evidence.js';
 import { costsLease } from '../fault-kinds.js';
 import { inMicroseconds, inSeconds } from '../monotonic.js';
 
+/** A busy process may tell of its last commit this much later. */
+const TOLD_LATE = inMicroseconds(1_000);
+
 /** The evidence, put in order. */
 export class Findings {
   readonly lives: ReadonlyMap<string, Life>;
@@ -27,7 +30,7 @@ export class Findings {
   hadLease(worker: string, at: number): boolean {
     if ((this.lastSeen.get(worker) ?? -Infinity) > at) return true;
     const end = this.lives.get(worker)?.end;
-    return !end || (end.how === 'stopped' && end.at > at);
+    return !end || (end.how === 'stopped' && end.at > at + TOLD_LATE);
   }
 
   /** What ended a life: a fault, a handler that crashed, the end of the run; undefined: nobody knows. */
