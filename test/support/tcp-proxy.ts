@@ -86,12 +86,12 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     let late = () => 0;
     client.on('data', (words) => {
       if (frozen) return;
-      if (lateAnswers && words.includes(lateAnswers.words)) late = lateAnswers.ms;
-      if (lose && words.includes(lose.words) && lose.spared-- === 0) {
+      if (lateAnswers && says(words, lateAnswers.words)) late = lateAnswers.ms;
+      if (lose && says(words, lose.words) && lose.spared-- === 0) {
         answersArrive = false;
         upstream.write(words, lose.heard);
         lose = undefined;
-      } else if (makeLate && words.includes(makeLate.words)) {
+      } else if (makeLate && says(words, makeLate.words)) {
         outlives.add(upstream);
         const closed = new Promise<void>((resolve) => upstream.once('close', () => resolve()));
         makeLate.tell({
@@ -101,7 +101,7 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
           },
         });
         makeLate = undefined;
-      } else if (hold && words.includes(hold.words)) {
+      } else if (hold && says(words, hold.words)) {
         const release = new Promise<void>((resolve) =>
           hold?.tell({ port: upstream.localPort, release: resolve }),
         );
@@ -187,6 +187,14 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Whether a client says these words just now; `COMMIT` is none of `READ COMMITTED`. */
+function says(packet: Buffer, words: string): boolean {
+  const text = packet.toString('latin1');
+  for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + 1))
+    if (!/\w\w/.test(text.slice(at + words.length - 1, at + words.length + 1))) return true;
+  return false;
 }
 
 /** Writes in the order of the calls, each once it is `ready`; at once where nothing is waited for. */
