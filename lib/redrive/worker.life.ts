@@ -1,5 +1,5 @@
 import type { HandledType } from '../handlers/handler.registry.js';
-import type { Holding, WorkerIdentity } from '../store/ledger.js';
+import { type Holding, LeaseLostError, type WorkerIdentity } from '../store/ledger.js';
 import type { Settlement } from '../store/settlement.js';
 import type { ClaimedTask } from '../store/task.row.js';
 import { Turns } from '../store/turn.js';
@@ -128,8 +128,13 @@ export class WorkerLife {
     return starts;
   }
 
-  /** The ledger row as it will be when `leaving` has left and `starting` has begun. */
+  /**
+   * The ledger row as it will be when `leaving` has left and `starting` has begun.
+   *
+   * @throws {LeaseLostError} this life is over: what still waited for the database when it ended must not be written
+   */
   holding(leaving: ReadonlySet<number> = new Set(), starting: readonly HeldTask[] = []): Holding {
+    if (this.over) throw new LeaseLostError();
     const startingIds = new Set(starting.map(({ task }) => task.id));
     const held = new Map<string, number[]>();
     for (const [id, redoTaskId] of this.claimed) push(held, redoTaskId, id);

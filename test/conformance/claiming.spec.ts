@@ -220,6 +220,25 @@ forEachDatabase((database) => {
       await pass;
       await app.told('succeeded', id);
     });
+
+  if (database.kind === 'sqlite')
+    test('an instance that loses its lease while its last write waits for the file writes nothing any more', async () => {
+      const app = await start({
+        handlers: { job: () => new Promise(() => {}) },
+        options: { lease: 1_000, shutdownTimeout: 0 },
+      });
+      const { id } = await app.redo.addRedoTask('job', {});
+      await app.told('started', id);
+      const stranger = new (sqliteDriver())(schema.url.slice('sqlite://'.length), { timeout: 0 });
+      await waitFor(() => (beginImmediate(stranger), true), { what: 'the lock' });
+      const closed = app.close();
+      await app.told('leaseLost');
+      commit(stranger);
+      stranger.close();
+      await closed;
+      const [worker] = await schema.query('SELECT running FROM tbl_redo_worker');
+      expect(worker).toEqual({ running: JSON.stringify({ job: [[id, 1]] }) });
+    });
 });
 
 forEachServer((database) => {
