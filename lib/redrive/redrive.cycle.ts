@@ -32,7 +32,7 @@ type Step = 'register' | 'renew' | 'begin' | 'claim' | 'settle' | 'look';
 /** Steps that follow one another. */
 interface Lane {
   readonly nextStep: () => Step | undefined;
-  /** There is nothing to do. @returns ms to rest, unless the bell rings */
+  /** ms until there may be something to do, unless the bell rings. */
   readonly rest: () => number;
 }
 
@@ -156,11 +156,13 @@ export class RedriveCycle {
   private async run({ nextStep, rest }: Lane): Promise<void> {
     const sleeper = this.bell.sleeper();
     while (!this.isDrained()) {
+      // Asked first: what falls due between the two questions is done, and not slept over.
+      const ms = rest();
       const step = nextStep();
       if (step) {
         await this.attempt(step);
         this.bell.ring();
-      } else await sleeper.rest(rest());
+      } else await sleeper.rest(ms);
     }
   }
 
@@ -183,7 +185,9 @@ export class RedriveCycle {
     if (canClaim && !(canSettle && this.claimedLast)) return 'claim';
     if (canSettle) return 'settle';
     const mayLook = this.phase === 'running' && this.lookWanted && this.can('look');
-    return mayLook && this.backlog.room(life) > 0 ? 'look' : undefined;
+    if (mayLook && this.backlog.room(life) > 0) return 'look';
+    if (life.isEmpty && this.backlog.isEmpty) this.passes.finish();
+    return undefined;
   }
 
   private restOfWorker(): number {
@@ -195,7 +199,6 @@ export class RedriveCycle {
 
   private restOfTasks(): number {
     const { life } = this;
-    if (life?.isEmpty && this.backlog.isEmpty) this.passes.finish();
     const moments = [...this.restsOf('claim', 'settle', 'look'), this.drainUntil - performance.now()];
     if (life && this.can('settle')) moments.push(life.passedOverFor());
     if (life && this.can('claim') && this.phase === 'running') {

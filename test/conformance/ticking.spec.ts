@@ -59,12 +59,27 @@ forEachDatabase((database) => {
     schema = await createRedoDatabase(database);
   });
   afterEach(async () => {
+    Reflect.deleteProperty(performance, 'now');
     await Promise.all(apps.splice(0).map((app) => app.close()));
     log.clear();
     for (const table of ['tbl_redotask', 'tbl_redo_worker', 'tbl_redo_pause'])
       await schema.query(`DELETE FROM ${table}`);
   });
   afterAll(() => schema.drop());
+
+  test('an instance does not sleep over what falls due while it makes up its mind', async () => {
+    const app = await start({ handlers: { job: () => {} }, options: { lease: 3_600_000 } });
+    await app.redo.redrive();
+    // Time goes on with every look at the clock; and without a lock row it has to rest and come again.
+    const now = performance.now.bind(performance);
+    let passed = 0;
+    for (const round of range(20)) {
+      performance.now = () => now() + (passed += (round + 1) / 10);
+      await schema.query('DELETE FROM tbl_pessimistic_lock');
+      const { id } = await app.redo.addRedoTask('job', {});
+      await app.told('succeeded', id);
+    }
+  });
 
   describe('an idle instance', () => {
     test('asks one statement a tick, locks nothing and writes nothing', async () => {
