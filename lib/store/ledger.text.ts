@@ -1,4 +1,8 @@
-/** What the columns of a worker's row say as JSON. Whoever spoilt one by hand must not stop the engine: only what makes sense counts. */
+/**
+ * What the columns of a worker's row say as JSON. Ids that follow one another are written as a range, `"7-9"`: what was added
+ * together falls due together, and the row is written with every claim, begin and settling. Whoever spoilt one by hand must
+ * not stop the engine: only what makes sense counts.
+ */
 
 /** Task type → ids claimed, not begun. */
 export type HeldIds = Readonly<Record<string, readonly number[]>>;
@@ -6,32 +10,77 @@ export type HeldIds = Readonly<Record<string, readonly number[]>>;
 export type RunningIds = Readonly<Record<string, readonly RunningMark[]>>;
 export type RunningMark = readonly [id: number, attempt: number];
 
+/** `{"pay": ["7-9", 12]}` */
+export const encodeHeld = (held: HeldIds): string => encoded(held, rangesOf);
+
+/** `{"pay": [["7-9", 1], [12, 3]]}`: ids and the attempt that each of them is in. */
+export const encodeRunning = (running: RunningIds): string =>
+  encoded(running, (marks) => {
+    const byAttempt = new Map<number, number[]>();
+    for (const [id, attempt] of marks) {
+      const ids = byAttempt.get(attempt);
+      if (ids) ids.push(id);
+      else byAttempt.set(attempt, [id]);
+    }
+    return [...byAttempt].flatMap(([attempt, ids]) => rangesOf(ids).map((range) => [range, attempt]));
+  });
+
 /** What is left out is due, at worst once too early. */
-export const decodeHeld = (text: string | null): HeldIds => byType(text, isId);
-export const decodeRunning = (text: string | null): RunningIds => byType(text, isMark);
+export const decodeHeld = (text: string | null): HeldIds => byType(text, idsOf);
+export const decodeRunning = (text: string | null): RunningIds => byType(text, marksOf);
 
 export function decodeHandlers(text: string | null): string[] {
   const decoded = parsed(text);
   return Array.isArray(decoded) ? decoded.filter((each) => typeof each === 'string') : [];
 }
 
+const encoded = <T>(all: Readonly<Record<string, readonly T[]>>, encode: (some: readonly T[]) => unknown) =>
+  JSON.stringify(Object.fromEntries(Object.entries(all).map(([type, some]) => [type, encode(some)])));
+
+/** An id, or the first and the last of several. */
+type Range = number | string;
+
+function rangesOf(ids: readonly number[]): Range[] {
+  const ranges: [first: number, last: number][] = [];
+  for (const id of [...ids].sort((one, other) => one - other)) {
+    const range = ranges.at(-1);
+    if (range && range[1] + 1 === id) range[1] = id;
+    else ranges.push([id, id]);
+  }
+  return ranges.map(([first, last]) => (first === last ? first : `${first}-${last}`));
+}
+
+/** Nobody has more of one type: a longer range makes no sense. */
+const LONGEST_RANGE = 100_000;
+
+function idsOf(range: unknown): number[] {
+  if (isId(range)) return [range];
+  const [, from, to] = (typeof range === 'string' && /^(\d+)-(\d+)$/.exec(range)) || [];
+  const [first, last] = [Number(from), Number(to)];
+  if (!isId(first) || !isId(last) || last - first >= LONGEST_RANGE) return [];
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+}
+
+function marksOf(mark: unknown): RunningMark[] {
+  if (!Array.isArray(mark) || mark.length !== 2) return [];
+  const [range, attempt] = mark as unknown[];
+  return Number.isSafeInteger(attempt) ? idsOf(range).map((id) => [id, attempt as number]) : [];
+}
+
 function byType<T>(
   text: string | null,
-  makesSense: (entry: unknown) => entry is T,
+  decode: (entry: unknown) => readonly T[],
 ): Record<string, readonly T[]> {
   const decoded = parsed(text);
   // Without a prototype: `constructor` may be a task type.
   const found = Object.create(null) as Record<string, readonly T[]>;
   if (typeof decoded !== 'object' || decoded === null) return found;
   for (const [type, entries] of Object.entries(decoded))
-    if (Array.isArray(entries)) found[type] = entries.filter(makesSense);
+    if (Array.isArray(entries)) found[type] = entries.flatMap(decode);
   return found;
 }
 
 const isId = (entry: unknown): entry is number => Number.isSafeInteger(entry);
-
-const isMark = (entry: unknown): entry is RunningMark =>
-  Array.isArray(entry) && entry.length === 2 && isId(entry[0]) && Number.isSafeInteger(entry[1]);
 
 function parsed(text: string | null): unknown {
   try {

@@ -1,5 +1,12 @@
 import type { Dialect } from './dialect.js';
-import { decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
+import {
+  decodeHeld,
+  decodeRunning,
+  encodeHeld,
+  encodeRunning,
+  type HeldIds,
+  type RunningIds,
+} from './ledger.text.js';
 import { inChunks, joined, nothing, sql, type Statement } from './sql.js';
 import type { Turn } from './turn.js';
 import { affected, rows, type Work } from './work.js';
@@ -92,7 +99,7 @@ export function* updateOwnRow(
   const { held, running } = holding();
   const found = yield* affected(sql`
     UPDATE tbl_redo_worker
-    SET held = ${JSON.stringify(held)}, running = ${JSON.stringify(running)},
+    SET held = ${encodeHeld(held)}, running = ${encodeRunning(running)},
         handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease},
         writes = ${turn.number}
     WHERE id = ${worker.id} AND writes <= ${turn.number} ${condition}`);

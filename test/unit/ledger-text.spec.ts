@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { decodeHeld, decodeRunning, encodeHeld, encodeRunning } from '../../lib/store/ledger.text.js';
+
+const id = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
+const type = fc.constantFrom('pay', 'ship', 'constructor');
+const held = fc.dictionary(type, fc.uniqueArray(id));
+const mark = fc.tuple(id, fc.integer({ min: 1, max: 3 }));
+const running = fc.dictionary(type, fc.uniqueArray(mark, { selector: ([task]) => task }));
+
+const byId = (one: readonly number[] | number, other: readonly number[] | number) =>
+  Number([one].flat()[0]) - Number([other].flat()[0]);
+const sorted = <T extends readonly number[] | number>(all: Readonly<Record<string, readonly T[]>>) =>
+  Object.entries(all).map(([key, some]) => [key, [...some].sort(byId)]);
+
+test('what a worker holds and runs comes back from its row as it was', () => {
+  fc.assert(
+    fc.property(held, running, (held, running) => {
+      expect(sorted(decodeHeld(encodeHeld(held)))).toEqual(sorted(held));
+      expect(sorted(decodeRunning(encodeRunning(running)))).toEqual(sorted(running));
+    }),
+  );
+});
+
+test('ids that follow one another are written as one range, those of another attempt as another', () => {
+  expect(encodeHeld({ pay: [9, 7, 8, 12] })).toBe('{"pay":["7-9",12]}');
+  const marks = [[7, 1], [8, 1], [9, 2], [10, 1]] as const; // prettier-ignore
+  expect(encodeRunning({ pay: marks })).toBe('{"pay":[["7-8",1],[10,1],[9,2]]}');
+});
+
+test.each(['9-7', '7-', '-7', '7-8-9', 'seven', '1-9007199254740991', '1.5-2'])(
+  'a range that makes no sense counts for nothing: %s',
+  (range) => {
+    expect(decodeHeld(JSON.stringify({ pay: [range, 3] }))).toEqual({ pay: [3] });
+    expect(decodeRunning(JSON.stringify({ pay: [[range, 1], [3, 1]] }))).toEqual({ pay: [[3, 1]] }); // prettier-ignore
+  },
+);
