@@ -57,8 +57,14 @@ export interface Dialect {
 export interface ServerDialect extends Dialect {
   /** Called before a connection is asked for: some pools need looking after. */
   watch(dataSource: DataSource): void;
-  /** Begins a READ COMMITTED transaction. */
+  /**
+   * Begins a READ COMMITTED transaction that the server ends by itself once it has heard nothing of its client for 15 s. One
+   * statement follows another at once as long as the client lives; a host that vanishes would leave rows locked behind it, the
+   * lock row among them, for hours.
+   */
   begin(runner: QueryRunner): Promise<void>;
+  /** Called when a transaction is over, before its connection goes back to the pool: the session is as it was before. */
+  leave(runner: QueryRunner): void;
   /** Closes a driver's connection at once, also in the midst of a statement; its pool opens another one when it needs to. */
   close(connection: unknown): void;
 }

@@ -55,7 +55,7 @@ const LONGEST_RANGE = 100_000;
 
 function idsOf(range: unknown): number[] {
   if (isId(range)) return [range];
-  const [, from, to] = (typeof range === 'string' && /^(\d+)-(\d+)$/.exec(range)) || [];
+  const [, from, to] = (typeof range === 'string' && range.match(/^(\d+)-(\d+)$/)) || [];
   const [first, last] = [Number(from), Number(to)];
   if (!isId(first) || !isId(last) || last - first >= LONGEST_RANGE) return [];
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);

@@ -1,3 +1,5 @@
+import type { QueryRunner } from 'typeorm';
+import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
 import { forMysql } from './mysql.text.js';
 import { list, sql, type Statement } from './sql.js';
@@ -56,9 +58,39 @@ export const mysqlDialect: ServerDialect = {
   isRolledBack: (error) => ROLLED_BACK.has(driverError(error).errno ?? 0),
   isRefused: (error) => typeof (driverError(error) as { sqlState?: string }).sqlState === 'string',
   watch: () => {},
-  begin: (runner) => runner.startTransaction('READ COMMITTED'),
+  begin: async (runner) => {
+    await runOn(mysqlDialect, runner, settings());
+    // TypeORM would set its own default over ours.
+    const isElse = runner.dataSource.options.isolationLevel !== undefined;
+    await runner.startTransaction(isElse ? 'READ COMMITTED' : undefined);
+    begun.add(runner);
+  },
+  leave: (runner) => {
+    // Nobody waits for it: what comes next on this connection comes after it.
+    if (begun.delete(runner)) runOn(mysqlDialect, runner, formerSettings()).catch(() => {});
+  },
   close: (connection) => (connection as { destroy(): void }).destroy(),
 };
+
+const begun = new WeakSet<QueryRunner>();
+
+/**
+ * The isolation level is the next transaction's alone, as in SET TRANSACTION. How long a client may be silent is the session's:
+ * MySQL has only `wait_timeout` for it, which counts outside of transactions too.
+ */
+function* settings(): Work<void> {
+  yield sql`
+    /*!80000 SET @redo_silence = @@SESSION.wait_timeout, SESSION wait_timeout = 15,
+                 @@transaction_isolation = 'READ-COMMITTED' */
+    /*M! SET @redo_silence = @@SESSION.idle_transaction_timeout, SESSION idle_transaction_timeout = 15,
+             @@tx_isolation = 'READ-COMMITTED' */`;
+}
+
+function* formerSettings(): Work<void> {
+  yield sql`
+    /*!80000 SET SESSION wait_timeout = @redo_silence */
+    /*M! SET SESSION idle_transaction_timeout = @redo_silence */`;
+}
 
 /** MySQL can't lock a list and must be told what to lock; MariaDB, which passes over `/*!80000`, has no OF. */
 const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {

@@ -67,13 +67,11 @@ export const postgresDialect: ServerDialect = {
     await runner.startTransaction();
     await runOn(postgresDialect, runner, settings());
   },
+  leave: () => {},
   close: (connection) => void (connection as { end(): Promise<void> }).end(),
 };
 
-/**
- * A client that is cut off in the midst of a transaction leaves it open behind it, and with it the lock row locked: the
- * server ends it by itself after a while. One statement follows another at once as long as the client lives.
- */
+/** Both are the transaction's alone. */
 function* settings(): Work<void> {
   yield sql`
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

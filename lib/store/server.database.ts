@@ -69,6 +69,7 @@ export class ServerDatabase implements Database {
       await this.backToCleanState(runner, error, within);
       throw error;
     } finally {
+      this.dialect.leave(runner);
       await runner.release();
     }
   }

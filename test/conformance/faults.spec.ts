@@ -309,34 +309,48 @@ forEachServer((database) => {
     });
   });
 
-  // MySQL and MariaDB keep such a transaction until the operating system gives the connection up.
-  if (database.kind === 'postgres')
-    test('an instance that vanishes from the network in the midst of a claim has the lock row for 15 s at most', async () => {
-      const handlers = { job: () => {} };
-      const vanishing = await startApp(schema, {
-        handlers: { job: () => new Promise(() => {}) },
-        options: { schedule: { interval: 20 }, shutdownTimeout: 0 },
-        dataSource: proxy.address,
-      });
-      await waitFor(async () => (await vanishing.redo.workers()).length === 1, { what: 'it to register' });
-      // The claim's last statement but the COMMIT.
-      const held = proxy.holdBack('UPDATE tbl_redo_worker');
-      const other = await startApp(schema, { handlers, options: { worker: false } });
-      const { id } = await other.redo.addRedoTask('job', {});
-      await held;
-      proxy.freeze();
-      expect(await schema.query('SELECT id FROM tbl_pessimistic_lock FOR UPDATE SKIP LOCKED')).toEqual([]);
-      const survivor = await startApp(schema, { handlers });
-      await waitFor(() => survivor.all('succeeded').length > 0, {
-        what: 'the other instance',
-        timeout: 40_000,
-      });
-      expect(survivor.all('succeeded')).toMatchObject([{ id, attempt: 1 }]);
-      expect(vanishing.all('started')).toEqual([]);
-      await Promise.all([survivor.close(), other.close()]);
-      await proxy.heal();
-      await vanishing.close();
+  test('an instance that vanishes from the network in the midst of a claim has the lock row for 15 s at most', async () => {
+    const handlers = { job: () => {} };
+    const vanishing = await startApp(schema, {
+      handlers: { job: () => new Promise(() => {}) },
+      options: { schedule: { interval: 20 }, shutdownTimeout: 0 },
+      dataSource: proxy.address,
     });
+    await waitFor(async () => (await vanishing.redo.workers()).length === 1, { what: 'it to register' });
+    // The claim's last statement but the COMMIT.
+    const held = proxy.holdBack('UPDATE tbl_redo_worker');
+    const other = await startApp(schema, { handlers, options: { worker: false } });
+    const { id } = await other.redo.addRedoTask('job', {});
+    await held;
+    proxy.freeze();
+    expect(await schema.query('SELECT id FROM tbl_pessimistic_lock FOR UPDATE SKIP LOCKED')).toEqual([]);
+    const survivor = await startApp(schema, { handlers });
+    await waitFor(() => survivor.all('succeeded').length > 0, {
+      what: 'the other instance',
+      timeout: 40_000,
+    });
+    expect(survivor.all('succeeded')).toMatchObject([{ id, attempt: 1 }]);
+    expect(vanishing.all('started')).toEqual([]);
+    await Promise.all([survivor.close(), other.close()]);
+    await proxy.heal();
+    await vanishing.close();
+  });
+
+  test('the sessions of the application’s pool are as it has set them', async () => {
+    const { change, level, read } = SESSION[database.kind as ServerKindName];
+    const app = await startApp(schema, { handlers: { job: () => {} }, dataSource: { poolSize: 1 } });
+    await app.dataSource.query(change);
+    await app.dataSource.query(level);
+    const [before] = await app.dataSource.query<object[]>(read);
+    const { id } = await app.redo.addRedoTask('job', {});
+    await app.told('succeeded', id);
+    expect(await app.dataSource.query(read)).toEqual([before]);
+    expect(Object.values(before ?? {})).toEqual([
+      expect.stringMatching(/^1234/),
+      expect.stringMatching(/serializable/i),
+    ]);
+    await app.close();
+  });
 
   describe('a database that is away', () => {
     test('when the process starts is waited for', async () => {
@@ -401,3 +415,23 @@ forEachServer((database) => {
     }
   });
 });
+
+/** What an application may have set for its sessions, and how to read it. */
+const SESSION = {
+  mysql: {
+    change: 'SET SESSION wait_timeout = 1234',
+    level: 'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+    read: 'SELECT CONCAT(@@SESSION.wait_timeout) AS silence, @@SESSION.transaction_isolation AS level',
+  },
+  mariadb: {
+    change: 'SET SESSION idle_transaction_timeout = 1234',
+    level: 'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+    read: 'SELECT CONCAT(@@SESSION.idle_transaction_timeout) AS silence, @@SESSION.tx_isolation AS level',
+  },
+  postgres: {
+    change: "SET idle_in_transaction_session_timeout = '1234s'",
+    level: 'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+    read: `SELECT current_setting('idle_in_transaction_session_timeout') AS silence,
+                  current_setting('default_transaction_isolation') AS level`,
+  },
+} as const;
