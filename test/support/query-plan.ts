@@ -1,5 +1,6 @@
 import { type LoggedStatement } from './statement-log.js';
 import { type TestDatabase } from './test-database.js';
+import { type DatabaseKind } from './test-run.js';
 
 /** Tells the server what is in the tables, so that its plans are those of a table that has been there for a while. */
 export async function analyze(schema: TestDatabase): Promise<void> {
@@ -9,7 +10,22 @@ export async function analyze(schema: TestDatabase): Promise<void> {
 
 /** What a statement would do without an index, or by sorting. */
 export function stepsPastIndexes(schema: TestDatabase, statement: LoggedStatement): Promise<unknown[]> {
-  return schema.kind === 'postgres' ? ofPostgres(schema, statement) : ofMysql(schema, statement);
+  return PAST_INDEXES[schema.kind](schema, statement);
+}
+
+const PAST_INDEXES: Readonly<
+  Record<DatabaseKind, (schema: TestDatabase, statement: LoggedStatement) => Promise<unknown[]>>
+> = { sqlite: ofSqlite, mariadb: ofMysql, mysql: ofMysql, postgres: ofPostgres };
+
+async function ofSqlite(schema: TestDatabase, statement: LoggedStatement): Promise<string[]> {
+  const steps = await sqlitePlan(schema, statement);
+  return steps.filter((step) => /^SCAN (?!CONSTANT ROW|\(subquery)|USE TEMP B-TREE/.test(step));
+}
+
+/** A statement's steps in SQLite's words. */
+export async function sqlitePlan(schema: TestDatabase, { text, values }: LoggedStatement): Promise<string[]> {
+  const steps = await schema.query<{ detail: string }>(`EXPLAIN QUERY PLAN ${text}`, values);
+  return steps.map(({ detail }) => detail);
 }
 
 /** One table's part in a statement, as EXPLAIN's table of rows has it. */

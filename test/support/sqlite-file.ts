@@ -15,7 +15,8 @@ export async function createSqliteFile(): Promise<TestDatabase> {
   function runOnce(sql: string, params: readonly unknown[]): Record<string, unknown>[] {
     const statement = admin.prepare(sql);
     // All that can find the file locked is the BEGIN.
-    if (/^\s*(PRAGMA|SELECT)\b/i.test(sql)) return statement.all(...params).map((row) => ({ ...row }));
+    if (/^\s*(PRAGMA|SELECT|EXPLAIN)\b/i.test(sql))
+      return statement.all(...params).map((row) => ({ ...row }));
     beginImmediate(admin);
     try {
       if (statement.reader) return statement.all(...params).map((row) => ({ ...row }));

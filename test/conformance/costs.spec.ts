@@ -1,0 +1,296 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { REDRIVE_JOB, RedoResult } from 'nestjs-redo';
+import { forEachDatabase } from '../support/databases.js';
+import { lockEverything } from '../support/lock-everything.js';
+import {
+  createRedoDatabase,
+  gate,
+  startApp,
+  type TestApp,
+  type TestAppOptions,
+} from '../support/redo-app.js';
+import { roundTripsOf } from '../support/round-trips.js';
+import { headOf } from '../support/statement-head.js';
+import { StatementLog } from '../support/statement-log.js';
+import { type TestDatabase } from '../support/test-database.js';
+import { type DatabaseKind } from '../support/test-run.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** What is sent, as it was when this was last changed: fewer is progress, more has to be worth it. */
+const COSTS = {
+  addAlone: { sqlite: 3, mariadb: 1, mysql: 1, postgres: 1 },
+  addFiftyAtOnce: { sqlite: 3, mariadb: 2, mysql: 2, postgres: 1 },
+  addInBulk: { sqlite: 3, mariadb: 2, mysql: 2, postgres: 1 },
+  addWithFreeKey: { sqlite: 4, mariadb: 7, mysql: 7, postgres: 5 },
+  addWithTakenKey: { sqlite: 4, mariadb: 6, mysql: 6, postgres: 5 },
+  successOfHundred: { sqlite: 14, mariadb: 16, mysql: 16, postgres: 14 },
+  failureOfHundred: { sqlite: 14, mariadb: 16, mysql: 16, postgres: 14 },
+  /** 11 claims, the last of which finds nothing, and 10 times all the rest. */
+  drainOfThousand: { sqlite: 145, mariadb: 167, mysql: 167, postgres: 146 },
+} satisfies Record<string, Record<DatabaseKind, number>>;
+
+/** How the databases differ in what is otherwise the same. */
+interface Words {
+  readonly begin: readonly string[];
+  readonly commit: readonly string[];
+  /** SQLite has a transaction around every write. */
+  readonly loneWriteIn: 'transaction' | 'nothing';
+  readonly lockRow: string;
+  readonly lockTasks: string;
+}
+
+const LOCKING = {
+  lockRow: 'SELECT tbl_pessimistic_lock FOR UPDATE',
+  lockTasks: 'SELECT tbl_redotask FOR UPDATE',
+};
+/** What is set for a transaction is set back after it; nobody waits for that. */
+const MYSQL: Words = {
+  begin: ['SET @redo_silence', 'START TRANSACTION'],
+  commit: ['COMMIT', 'SET SESSION'],
+  loneWriteIn: 'nothing',
+  ...LOCKING,
+};
+const WORDS: Readonly<Record<DatabaseKind, Words>> = {
+  sqlite: {
+    begin: ['BEGIN IMMEDIATE'],
+    commit: ['COMMIT'],
+    loneWriteIn: 'transaction',
+    lockRow: 'UPDATE tbl_pessimistic_lock',
+    lockTasks: 'SELECT tbl_redotask',
+  },
+  mariadb: MYSQL,
+  mysql: MYSQL,
+  postgres: {
+    begin: ['START TRANSACTION', 'SET TRANSACTION'],
+    commit: ['COMMIT'],
+    loneWriteIn: 'nothing',
+    ...LOCKING,
+  },
+};
+
+/** All that is sent for one task that succeeds at an idle worker. */
+function lifeOfOne({ begin, commit, loneWriteIn, lockRow, lockTasks }: Words): string[] {
+  const transaction = (...statements: string[]) => [...begin, ...statements, ...commit];
+  const loneWrite = (statement: string) =>
+    loneWriteIn === 'transaction' ? transaction(statement) : [statement];
+  const claim = transaction(lockRow, LOOK, 'UPDATE tbl_redo_worker');
+  const read = ['SELECT tbl_redo_worker, tbl_redotask'];
+  const start = loneWrite('UPDATE tbl_redo_worker');
+  const settle = transaction(lockTasks, 'DELETE tbl_redotask', 'UPDATE tbl_redo_worker');
+  return [...loneWrite('INSERT tbl_redotask'), ...claim, ...read, ...start, ...settle];
+}
+
+const LOOK = 'SELECT tbl_redo_worker, tbl_redo_pause, tbl_redotask';
+const HOUR = 3_600_000;
+/** A definition alone: its tasks are added and stay as they are. */
+const definition = {};
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+forEachDatabase((database) => {
+  const { kind } = database;
+  let schema: TestDatabase;
+  const apps: TestApp[] = [];
+  const log = new StatementLog();
+  const heads = () => log.statements.map(({ text }) => headOf(text));
+
+  /** An instance that does only what it is told to. */
+  const quiet: TestAppOptions['options'] = {
+    schedule: { cron: '0 0 0 1 1 *' },
+    lease: HOUR,
+    defaults: { timeout: HOUR, backoff: { type: 'fixed', delay: HOUR } },
+  };
+  const start = async ({ options, ...settings }: TestAppOptions) => {
+    const app = await startApp(schema, { ...settings, options: { ...quiet, ...options } });
+    apps.push(app);
+    return app;
+  };
+  const startProducer = () => start({ handlers: { job: definition }, options: { worker: false } });
+  /** Its statements are noted, and nothing can come between them. */
+  const startWatched = async (settings: TestAppOptions) => {
+    const app = await start({ ...settings, dataSource: { ...log.options(schema), poolSize: 1 } });
+    if (settings.options?.worker !== false) {
+      await waitFor(() => heads().includes(LOOK), { what: 'its first look' });
+      // Answered after it.
+      await app.redo.count();
+    }
+    return app;
+  };
+
+  /** What is sent meanwhile: all of it, as the server or its driver counts it too. */
+  async function sentIn(app: TestApp, doing: () => Promise<unknown>): Promise<string[]> {
+    const roundTrips = kind === 'sqlite' ? undefined : roundTripsOf(app.dataSource);
+    const before = await roundTrips?.();
+    log.clear();
+    await doing();
+    // Answered after everything, also what nobody waits for.
+    const after = await roundTrips?.();
+    const sent = heads().filter((head) => head !== 'SHOW SESSION');
+    if (after !== undefined && after - before! !== sent.length)
+      throw new Error(`${after - before!} round trips, not those of\n${sent.join('\n')}`);
+    return sent;
+  }
+
+  async function expectCost(
+    name: keyof typeof COSTS,
+    app: TestApp,
+    doing: () => Promise<unknown>,
+  ): Promise<void> {
+    const sent = await sentIn(app, doing);
+    if (sent.length !== COSTS[name][kind])
+      throw new Error(`${sent.length} statements, not ${COSTS[name][kind]}:\n${sent.join('\n')}`);
+  }
+
+  beforeAll(async () => {
+    schema = await createRedoDatabase(database);
+  });
+  afterEach(async () => {
+    Reflect.deleteProperty(performance, 'now');
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    log.clear();
+    for (const table of ['tbl_redotask', 'tbl_redo_worker']) await schema.query(`DELETE FROM ${table}`);
+  });
+  afterAll(() => schema.drop());
+
+  describe('adding costs', () => {
+    let app: TestApp;
+    const watchedProducer = async () => {
+      app = await startWatched({ handlers: { job: definition }, options: { worker: false } });
+    };
+
+    test('one INSERT for a lone task', async () => {
+      await watchedProducer();
+      await expectCost('addAlone', app, () => app.redo.addRedoTask('job', {}));
+      expect(heads()).toContain('INSERT tbl_redotask');
+    });
+
+    test('one INSERT for 50 callers at once', async () => {
+      await watchedProducer();
+      await expectCost('addFiftyAtOnce', app, () =>
+        Promise.all(range(50).map((index) => app.redo.addRedoTask('job', { index }))),
+      );
+      expect(await app.redo.count()).toBe(50);
+    });
+
+    test('one INSERT for 1,000 tasks in one call', async () => {
+      await watchedProducer();
+      await expectCost('addInBulk', app, () => app.redo.addRedoTasks('job', range(1_000)));
+      expect(await app.redo.count()).toBe(1_000);
+    });
+
+    test('one INSERT in the caller’s transaction, and nothing else', async () => {
+      await watchedProducer();
+      const sent = await sentIn(app, () =>
+        app.dataSource.transaction((manager) => app.redo.addRedoTask('job', {}, { manager })),
+      );
+      expect(sent).toEqual([
+        expect.stringMatching(/^(START|BEGIN) TRANSACTION$/),
+        'INSERT tbl_redotask',
+        'COMMIT',
+      ]);
+    });
+
+    test('a look for its key beside, where it has one', async () => {
+      await watchedProducer();
+      const add = () => app.redo.addRedoTask('job', {}, { dedupeKey: 'key' });
+      await expectCost('addWithFreeKey', app, add);
+      await expectCost('addWithTakenKey', app, add);
+    });
+  });
+
+  describe('running costs', () => {
+    /** An idle worker, and tasks that it was not told of. Their handlers wait for the gate of their hundred. */
+    async function startDrain(tasks: number, concurrency: number, outcome = RedoResult.SUCCESS) {
+      const gates = range(10).map(() => gate());
+      const handle = async (index: number) => {
+        await gates[Math.floor(index / 100)]?.passed;
+        return outcome;
+      };
+      const app = await startWatched({ handlers: { job: handle }, options: { concurrency } });
+      const adding = await startProducer();
+      await adding.redo.addRedoTasks('job', range(tasks));
+      const begun = (count: number) =>
+        waitFor(() => app.all('started').length === count, { what: `${count} to begin` });
+      return { app, gates, begun };
+    }
+
+    test('these statements for one task, in this order', async () => {
+      const app = await startWatched({ handlers: { job: () => {} } });
+      const sent = await sentIn(app, async () => {
+        for (let count = 0; count < 3; count += 1) {
+          const { id } = await app.redo.addRedoTask('job', {});
+          await app.told('succeeded', id);
+        }
+      });
+      const life = lifeOfOne(WORDS[kind]);
+      expect(sent).toEqual([...life, ...life, ...life]);
+    });
+
+    test.each([
+      ['succeed', 'successOfHundred', RedoResult.SUCCESS],
+      ['fail', 'failureOfHundred', RedoResult.BIZ_ERROR],
+    ] as const)('no more for 100 that %s at once', async (_, name, outcome) => {
+      const { app, gates, begun } = await startDrain(100, 200, outcome);
+      await expectCost(name, app, async () => {
+        const pass = app.redo.redrive();
+        await begun(100);
+        gates[0]!.open();
+        await pass;
+      });
+      expect(app.all(outcome === RedoResult.SUCCESS ? 'succeeded' : 'failed')).toHaveLength(100);
+    });
+
+    test('no more for each 100 of 1,000, and one claim that finds nothing', async () => {
+      const { app, gates, begun } = await startDrain(1_000, 100);
+      // What it has begun lately is what it claims ahead: that must not depend on how fast this machine is.
+      const now = performance.now();
+      performance.now = () => now;
+      const claims = () => heads().filter((head) => head === WORDS[kind].lockRow).length;
+      await expectCost('drainOfThousand', app, async () => {
+        const pass = app.redo.redrive();
+        for (const [wave, { open }] of gates.entries()) {
+          await begun(100 * (wave + 1));
+          await waitFor(() => claims() === wave + 2, { what: 'the next 100 to be claimed' });
+          open();
+        }
+        await pass;
+      });
+      expect(app.all('succeeded')).toHaveLength(1_000);
+    });
+  });
+
+  test('an idle tick costs one statement, which is answered while a stranger has everything locked, and may only read', async () => {
+    const adding = await startProducer();
+    await adding.redo.addRedoTasks('job', range(100), { delay: HOUR });
+    const app = await startWatched({
+      handlers: { job: () => {} },
+      // No sweep either.
+      options: { retention: { dead: Infinity, succeeded: Infinity } },
+    });
+    const job = app.nest.get(SchedulerRegistry).getCronJob(REDRIVE_JOB);
+    const session = (mode: 'ONLY' | 'WRITE') => app.dataSource.query(READ_ONLY[kind](mode));
+    await session('ONLY');
+    const unlock = await lockEverything(schema);
+    try {
+      const sent = await sentIn(app, async () => {
+        for (const tick of range(5)) {
+          await job.fireOnTick();
+          await waitFor(() => log.statements.length > tick, { what: 'the tick to ask' });
+        }
+      });
+      expect(sent).toEqual(range(5).map(() => LOOK));
+    } finally {
+      unlock();
+      await session('WRITE');
+    }
+    expect(app.all('trouble')).toEqual([]);
+  });
+});
+
+/** SQLite's write lock is taken, which is as much. */
+const READ_ONLY: Readonly<Record<DatabaseKind, (mode: 'ONLY' | 'WRITE') => string>> = {
+  sqlite: () => 'SELECT 1',
+  mariadb: (mode) => `SET SESSION TRANSACTION READ ${mode}`,
+  mysql: (mode) => `SET SESSION TRANSACTION READ ${mode}`,
+  postgres: (mode) => `SET SESSION CHARACTERISTICS AS TRANSACTION READ ${mode}`,
+};

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { forEachDatabase } from '../support/databases.js';
+import { analyze, sqlitePlan, stepsPastIndexes } from '../support/query-plan.js';
+import {
+  createRedoDatabase,
+  gate,
+  startApp,
+  type TestApp,
+  type TestAppOptions,
+} from '../support/redo-app.js';
+import { noteRowsRead } from '../support/rows-read.js';
+import { StatementLog } from '../support/statement-log.js';
+import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** Entries of indexes and tables that a statement reads: so many, and so many more for each task. */
+type Entries = readonly [fixed: number, perTask: number];
+
+/**
+ * What is read for tasks that are claimed, begun and settled together, statement by statement. MySQL and MariaDB count the
+ * list of ids too, and each look that finds an index at its end; for a DELETE they come to each row twice.
+ */
+const READ: readonly (readonly [
+  head: string,
+  Readonly<Record<'mariadb' | 'mysql' | 'postgres', Entries>>,
+])[] = [
+  ['SELECT tbl_pessimistic_lock FOR UPDATE', { mariadb: [1, 0], mysql: [1, 0], postgres: [1, 0] }],
+  [
+    'SELECT tbl_redo_worker, tbl_redo_pause, tbl_redotask',
+    { mariadb: [4, 1], mysql: [4, 1], postgres: [1, 1] },
+  ],
+  ['UPDATE tbl_redo_worker', { mariadb: [1, 0], mysql: [1, 0], postgres: [1, 0] }],
+  ['SELECT tbl_redo_worker, tbl_redotask', { mariadb: [1, 1], mysql: [1, 1], postgres: [1, 1] }],
+  ['UPDATE tbl_redo_worker', { mariadb: [1, 0], mysql: [1, 0], postgres: [1, 0] }],
+  ['SELECT tbl_redotask FOR UPDATE', { mariadb: [1, 2], mysql: [1, 2], postgres: [0, 1] }],
+  ['DELETE tbl_redotask', { mariadb: [1, 3], mysql: [1, 4], postgres: [0, 1] }],
+  ['UPDATE tbl_redo_worker', { mariadb: [1, 0], mysql: [1, 0], postgres: [1, 0] }],
+];
+
+const DAY = 24 * 3_600_000;
+const OTHERS = 1_000;
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+forEachDatabase((database) => {
+  const { kind } = database;
+  let schema: TestDatabase;
+  const apps: TestApp[] = [];
+  const start = async (settings: TestAppOptions) => {
+    const app = await startApp(schema, settings);
+    apps.push(app);
+    return app;
+  };
+
+  // A fresh one for each test: what was deleted stays in an index for a while, and changes plans.
+  beforeEach(async () => {
+    schema = await createRedoDatabase(database);
+  });
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+    await schema.drop();
+  });
+
+  /** Claims, begins and settles so many tasks together, among others of their type that wait for tomorrow or are dead. */
+  async function redriveTogether(due: number, watch: (app: TestApp) => void, log = new StatementLog()) {
+    const { passed, open } = gate();
+    const app = await start({
+      handlers: { job: () => passed },
+      options: { concurrency: 2 * due, lease: DAY },
+      dataSource: log.options(schema),
+    });
+    await waitFor(() => log.count(/'clock' AS kind/) > 0, { what: 'its first look' });
+    await fill(due);
+    watch(app);
+    const pass = app.redo.redrive();
+    await waitFor(() => app.all('started').length === due, { what: 'all to begin' });
+    open();
+    expect(await pass).toMatchObject({ claimed: due, succeeded: due });
+  }
+
+  async function fill(due: number): Promise<void> {
+    const { redo } = await start({ handlers: { job: {} }, options: { worker: false } });
+    await redo.addRedoTasks('job', range(OTHERS), { delay: DAY });
+    await schema.query(`
+      INSERT INTO tbl_redotask
+        (application_name, redo_task_id, max_attempts, exec_times, req_param, status, dead_reason, next_exec_time, add_time)
+      SELECT application_name, redo_task_id, 10, 10, req_param, 'DEAD', 'EXHAUSTED', 1, 1 FROM tbl_redotask`);
+    await redo.addRedoTasks('job', range(due));
+    if (kind !== 'sqlite') await analyze(schema);
+  }
+
+  if (kind === 'sqlite')
+    test('what is due is one range of an index, nothing is sorted and no table is read as a whole (SQLite does not tell how much it reads)', async () => {
+      const log = new StatementLog();
+      await redriveTogether(10, () => log.clear(), log);
+      const [look] = log.matching(/'clock' AS kind/);
+      const range =
+        /COVERING INDEX .*\(application_name=\? AND status=\? AND redo_task_id=\? AND next_exec_time<\?\)/;
+      expect(await sqlitePlan(schema, look!)).toContainEqual(expect.stringMatching(range));
+      const statements = log.matching(/^(SELECT|UPDATE|DELETE)\b.*\btbl_/s);
+      expect(statements).toHaveLength(READ.length);
+      for (const statement of statements)
+        expect([statement.text, ...(await stepsPastIndexes(schema, statement))]).toEqual([statement.text]);
+    });
+  else
+    test.each([10, 20])(
+      'with 1,000 tasks waiting for tomorrow and 1,000 dead, %i that are due are all that is read',
+      async (due) => {
+        let readings: ReturnType<typeof noteRowsRead> = [];
+        await redriveTogether(due, ({ dataSource }) => (readings = noteRowsRead(dataSource)));
+        expect(readings).toEqual(
+          READ.map(
+            ([
+              head,
+              {
+                [kind]: [fixed, perTask],
+              },
+            ]) => ({ head, read: fixed + perTask * due }),
+          ),
+        );
+      },
+    );
+});
