@@ -24,7 +24,7 @@ export type Clean = (text: string) => string;
  * redact: (text, { params }) => maskParams(text, params).replace(/Bearer \S+/g, 'Bearer […]')
  */
 export function maskParams(text: string, params: unknown): string {
-  const paths = valuesOf(params, text.length);
+  const paths = valuesOf(params, text);
   const lengths = [...new Set([...paths.keys()].map(({ length }) => length))].sort(
     (one, other) => other - one,
   );
@@ -47,17 +47,13 @@ export function maskParams(text: string, params: unknown): string {
 /** Shorter values are too common to tell anything, and to be told from other words. */
 const SHORTEST = 4;
 
-/** The texts to look for → where they stand. */
-function valuesOf(params: unknown, longest: number): Map<string, string> {
+/** The values that are somewhere in the text → where they stand in the parameters. */
+function valuesOf(params: unknown, text: string): Map<string, string> {
   const found = new Map<string, string>();
   const note = (value: string, path: string) => {
-    const forms = [
-      value,
-      JSON.stringify(value).slice(1, -1),
-      encodeURIComponent(value.replace(/\p{Cs}/gu, '\uFFFD')),
-    ];
+    const forms = [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value.toWellFormed())];
     for (const form of forms)
-      if (form.length >= SHORTEST && form.length <= longest && !found.has(form)) found.set(form, path);
+      if (form.length >= SHORTEST && text.includes(form) && !found.has(form)) found.set(form, path);
   };
   const open: { value: unknown; path: string }[] = [{ value: params, path: 'params' }];
   for (let each = open.pop(); each; each = open.pop()) {

@@ -41,7 +41,7 @@ export const withoutStack = (message: string): Failure => ({
 /** By characters, not by halves of them; and only what every database can hold. */
 export const cut = (text: string, most = MOST_CHARACTERS): string => {
   const head = text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join('');
-  return head.replace(/[\0\p{Cs}]/gu, '\uFFFD');
+  return head.toWellFormed().replaceAll('\0', '\uFFFD');
 };
 
 const asError = (thrown: unknown): Error => {

@@ -28,8 +28,8 @@ export interface AddedTask {
 /** Rows of one statement. */
 const MOST_ROWS = 1_000;
 
-const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, req_param,
-  add_time, next_exec_time, expire_time, dedupe_key, dedupe_hash`;
+const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time, expire_time`;
+const KEYED_COLUMNS = sql`${COLUMNS}, dedupe_key, dedupe_hash`;
 
 /** Inserts tasks, in order; rows without a `dedupeKey` go in few statements. */
 export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
@@ -60,7 +60,11 @@ export const dedupeHash = (applicationName: string, redoTaskId: string, dedupeKe
     .digest('hex');
 
 function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
-  const ids = yield* dialect.insertTasks(COLUMNS, values(dialect, tasks), tasks.length);
+  const ids = yield* dialect.insertTasks(
+    COLUMNS,
+    rowsOf(tasks, (task) => valuesOf(dialect, task)),
+    tasks.length,
+  );
   return ids.map((id) => ({ id, created: true }));
 }
 
@@ -69,6 +73,7 @@ function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
  * before it, and with it everybody's inserts, until the caller's transaction ends. What is found is kept from ending as long.
  */
 function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
+  const keyedValues = (task: NewTask) => sql`${valuesOf(dialect, task)}, ${task.dedupeKey}, ${hashOf(task)}`;
   const byHash = new Map<string, NewTask>();
   for (const task of tasks) {
     const hash = hashOf(task);
@@ -82,7 +87,7 @@ function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
   missing = missing.filter((hash) => !present.has(hash));
   while (missing.length > 0) {
     const wanted = missing.flatMap((hash) => byHash.get(hash) ?? []);
-    for (const [hash, id] of yield* dialect.insertFree(COLUMNS, values(dialect, wanted), missing))
+    for (const [hash, id] of yield* dialect.insertFree(KEYED_COLUMNS, rowsOf(wanted, keyedValues), missing))
       created.set(hash, id);
     missing = missing.filter((hash) => !created.has(hash));
     if (missing.length === 0) break;
@@ -121,18 +126,18 @@ function* findLive(dialect: Dialect, hashes: readonly string[]): Work<Map<string
 const hashOf = (task: NewTask): string =>
   dedupeHash(task.applicationName, task.redoTaskId, task.dedupeKey ?? '');
 
-function values(dialect: Dialect, tasks: readonly NewTask[]): Statement {
-  return joined(
-    tasks.map((task) => {
-      const due = dueTime(dialect, task.due);
-      const expiry = task.expiry && instant(dialect, task.expiry);
-      return sql`(
-        ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${task.reqParam},
-        ${dialect.now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry},
-        ${task.dedupeKey}, ${task.dedupeKey === null ? null : hashOf(task)})`;
-    }),
+const rowsOf = (tasks: readonly NewTask[], values: (task: NewTask) => Statement): Statement =>
+  joined(
+    tasks.map((task) => sql`(${values(task)})`),
     ', ',
   );
+
+function valuesOf(dialect: Dialect, task: NewTask): Statement {
+  const due = dueTime(dialect, task.due);
+  const expiry = task.expiry && instant(dialect, task.expiry);
+  return sql`
+    ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${task.reqParam},
+    ${dialect.now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry}`;
 }
 
 const instant = (dialect: Dialect, given: Instant): Statement =>
