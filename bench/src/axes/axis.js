@@ -6,7 +6,7 @@
  * @property {string} [group] the letter of the table, where it is several axes
  * @property {string} title
  * @property {string} unit
- * @property {'default' | 'tuned' | 'failing' | 'slow' | 'prompt'} use which of the side's settings
+ * @property {'default' | 'tuned' | 'many' | 'failing' | 'slow' | 'prompt'} use which of the side's settings
  * @property {boolean} [lowerIsBetter]
  * @property {(database: string) => import('./contestants.js').Contestant[]} contestants
  * @property {number} [runs] where one turn takes so long that there are no more

@@ -8,7 +8,7 @@ const axis = (count) => ({
   group: 'D',
   title: count === 1 ? 'drain, 1 process, looked at from outside' : `drain, ${count} processes`,
   unit: 'tasks/s',
-  use: 'tuned',
+  use: 'many',
   contestants: (database) => [ours(database), graphileWorker],
   async turn(stand, { tasks, limit }) {
     const workers = await stand.open({ count });

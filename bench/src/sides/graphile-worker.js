@@ -6,6 +6,12 @@ const silent = new Logger(() => () => {});
 /** As its page on performance shows it. */
 const batched = { completeJobBatchDelay: 0, failJobBatchDelay: 0 };
 
+const tuned = [
+  { concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: 500 }, ...batched },
+  { concurrentJobs: 100, maxPoolSize: 10, localQueue: { size: 1_000 }, ...batched },
+  { concurrentJobs: 500, maxPoolSize: 10, localQueue: { size: 2_000 }, ...batched },
+];
+
 /** @type {import('./side.js').Side} */
 export default {
   name: 'graphile-worker',
@@ -13,11 +19,8 @@ export default {
   stores: ['postgres'],
   settings: {
     default: [{}],
-    tuned: [
-      { concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: 500 }, ...batched },
-      { concurrentJobs: 100, maxPoolSize: 10, localQueue: { size: 1_000 }, ...batched },
-      { concurrentJobs: 500, maxPoolSize: 10, localQueue: { size: 2_000 }, ...batched },
-    ],
+    tuned,
+    many: tuned,
     slow: [{ concurrentJobs: 500, maxPoolSize: 10, localQueue: { size: 501 }, ...batched }],
   },
 

@@ -19,6 +19,8 @@ export default {
       { concurrency: 500, batchSize: 1_000 },
       { concurrency: 1_000, batchSize: 2_000 },
     ],
+    // What each has in hand, all others have to look past.
+    many: [{ concurrency: 200, batchSize: 400 }],
     failing: [{ concurrency: 200, batchSize: 400 }],
     slow: [{ concurrency: 500, batchSize: 1_000 }],
   },
