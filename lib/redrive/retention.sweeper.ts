@@ -3,17 +3,20 @@ import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { deleteOld } from '../store/retention.js';
+import { Trouble } from './trouble.js';
 import { within } from './within.js';
 import { patienceOf } from './worker.life.js';
 
 /** ms between two sweeps of one instance. */
 const EVERY = 60_000;
+const DOING = 'delete old tasks';
 
 /** Deletes finished tasks that were kept long enough, in small chunks, now and then. */
 @Injectable()
 export class RetentionSweeper {
   private sweeping: Promise<void> | undefined;
-  private sweptAt = -Infinity;
+  private nextAt = -Infinity;
+  private readonly trouble = new Trouble(EVERY);
   private stopped = false;
 
   constructor(
@@ -24,13 +27,8 @@ export class RetentionSweeper {
 
   /** Sweeps when it is time to; never twice at once. */
   tick(): void {
-    if (this.stopped || this.sweeping || performance.now() - this.sweptAt < EVERY) return;
-    this.sweptAt = performance.now();
-    this.sweeping = this.sweep()
-      .catch((error: Error) =>
-        this.events.emit('trouble', { doing: 'delete old tasks', error, failures: 1, retryIn: EVERY }),
-      )
-      .then(() => (this.sweeping = undefined));
+    if (this.stopped || this.sweeping || performance.now() < this.nextAt) return;
+    this.sweeping = this.attempt().then(() => (this.sweeping = undefined));
   }
 
   /** Deletes all that is due for deletion. */
@@ -58,5 +56,19 @@ export class RetentionSweeper {
 
   private get patience(): number {
     return patienceOf(this.options.lease);
+  }
+
+  private async attempt(): Promise<void> {
+    this.nextAt = performance.now() + EVERY;
+    try {
+      await this.sweep();
+      const failures = this.trouble.over();
+      if (failures > 0) this.events.emit('recovered', { doing: DOING, failures });
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const { failures, retryIn } = this.trouble.failed();
+      this.nextAt = performance.now() + retryIn;
+      this.events.emit('trouble', { doing: DOING, error, failures, retryIn });
+    }
   }
 }
