@@ -303,7 +303,7 @@ export class RedriveCycle {
   /** What can't be written here, the others find when the lease has run out. */
   private async handBack(life: WorkerLife): Promise<void> {
     const giveUpAt = performance.now() + LAST_WRITE;
-    for (let handedBack = 0; ;) {
+    for (let handedBack = 0, mayBeDone = false; ; mayBeDone = true) {
       try {
         const left = giveUpAt - performance.now();
         // It ends by itself in that time, unless there is no connection to be had.
@@ -312,15 +312,23 @@ export class RedriveCycle {
         const { count, locked } = done.value;
         handedBack += count;
         if (locked.size > 0) throw new RedoError(messages.tasksLocked([...locked]));
-        this.events.emit('workerStopped', { workerId: life.identity.id, handedBack });
-        return;
+        return this.stopped(life, handedBack);
       } catch (error) {
-        if (error instanceof LeaseLostError) return this.loseLease(life, messages.leaseTaken);
+        if (error instanceof LeaseLostError) {
+          // Nobody takes it for dead before its lease has run out: an earlier try was committed, and its answer lost.
+          const isDone = mayBeDone && life.lease.left() > 0;
+          if (isDone) return this.stopped(life, handedBack + this.settler.leftOver(life));
+          return this.loseLease(life, messages.leaseTaken);
+        }
         const retryIn = this.troubled('handBack', error);
         if (performance.now() + retryIn > giveUpAt) return;
         await delay(retryIn);
       }
     }
+  }
+
+  private stopped({ identity }: WorkerLife, handedBack: number): void {
+    this.events.emit('workerStopped', { workerId: identity.id, handedBack });
   }
 
   private loseLease(life: WorkerLife, reason: string): void {
@@ -330,8 +338,7 @@ export class RedriveCycle {
     life.lease.end();
     if (this.life === life) this.life = undefined;
     life.abort(new RedoError(messages.leaseLost(life.identity.id, running, reason)));
-    for (const { task } of [...life.held.values(), ...life.running.values()])
-      this.backlog.expect(task.redoTaskId);
+    for (const { task } of life.all()) this.backlog.expect(task.redoTaskId);
     this.events.emit('leaseLost', { workerId: life.identity.id, running, reason });
     this.bell.ring();
   }

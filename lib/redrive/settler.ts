@@ -58,7 +58,7 @@ export class Settler {
 
   /** The last write of a life: settles what ended; everything else it has is free at once, but what somebody has locked. */
   async handBack(life: WorkerLife, within: number): Promise<HandedBack> {
-    const all = [...life.running.values(), ...life.held.values()];
+    const all = life.all();
     const told = this.settlements(life, all);
     const { dialect } = this.database;
     const turn = life.turns.next();
@@ -74,6 +74,12 @@ export class Settler {
     } finally {
       turn.leave();
     }
+  }
+
+  /** How many of its tasks a worker that stops hands back as they are. */
+  leftOver(life: WorkerLife): number {
+    const all = life.all();
+    return all.length - this.settlements(life, all).length;
   }
 
   private async send(

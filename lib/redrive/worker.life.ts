@@ -60,6 +60,11 @@ export class WorkerLife {
     return this.claimed.size === 0 && this.held.size === 0 && this.running.size === 0;
   }
 
+  /** What it has read, begun or not. */
+  all(): (HeldTask | RunningTask)[] {
+    return [...this.running.values(), ...this.held.values()];
+  }
+
   /** How long one of its transactions may take, ms. */
   get patience(): number {
     return patienceOf(this.identity.lease);
