@@ -170,7 +170,9 @@ export class RedriveCycle {
   private nextOfWorker(): Step | undefined {
     const { life } = this;
     if (!life) return this.phase === 'running' && this.can('register') ? 'register' : undefined;
-    const mustRenew = life.lease.renewIn() <= 0 || this.surplus(life).length > 0;
+    // What a failed renewal was to hand back is forgotten here, and still in its row.
+    const mustRewrite = this.surplus(life).length > 0 || this.troubles.renew.lasts;
+    const mustRenew = life.lease.renewIn() <= 0 || mustRewrite;
     // Never begins what is to be handed back.
     if (mustRenew) return this.can('renew') ? 'renew' : undefined;
     return this.phase === 'running' && this.can('begin') && this.starter.canBegin(life) ? 'begin' : undefined;

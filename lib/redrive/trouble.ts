@@ -22,6 +22,11 @@ export class Trouble {
     return failures;
   }
 
+  /** Whether the last try failed. */
+  get lasts(): boolean {
+    return this.failures > 0;
+  }
+
   /** ms until the next try; 0 or less: now. */
   restFor(): number {
     return this.retryAt - performance.now();
