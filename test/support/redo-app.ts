@@ -41,6 +41,8 @@ export interface TestAppOptions {
   /** Modules beside those that every test application has. */
   readonly imports?: ModuleMetadata['imports'];
   readonly dataSource?: ExtraOptions;
+  /** Is shown the application before its engine starts. */
+  readonly beforeStart?: (nest: INestApplicationContext) => void;
 }
 
 /** What happened, in order. */
@@ -143,6 +145,7 @@ export async function startApp(database: TestDatabase, settings: TestAppOptions 
     .compile();
   const app = new TestApp(module);
   app.watch(module.get(RedoEvents));
+  settings.beforeStart?.(module);
   try {
     await module.init();
   } catch (error) {
