@@ -90,8 +90,11 @@ export class Backlog {
   appetite(life: WorkerLife): Appetite | undefined {
     const total = this.room(life);
     const perType = new Map<string, number>();
-    for (const redoTaskId of this.due.now()) {
-      const most = this.paused.has(redoTaskId) ? 0 : this.roomFor(redoTaskId, life, total);
+    const due = [...this.due.now()].filter((type) => !this.paused.has(type));
+    // What is not taken was read for nothing; what is left of a type is asked for next.
+    const twiceItsShare = Math.min(total, Math.ceil((2 * total) / due.length));
+    for (const redoTaskId of due) {
+      const most = this.roomFor(redoTaskId, life, twiceItsShare);
       if (most > 0) perType.set(redoTaskId, most);
     }
     const enoughHeld = life.held.size > Math.max(0, total);

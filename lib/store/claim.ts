@@ -12,7 +12,7 @@ import {
 import { reap, type Reaped, typesOf } from './reap.js';
 import { list, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
-import { decodeTask, type DecodedTask, TASK_COLUMNS, type TaskRow } from './task.row.js';
+import { CLAIMED_COLUMNS, type ClaimedRow, decodeTask, type DecodedTask } from './task.row.js';
 import type { Turn } from './turn.js';
 import { rows, type Work } from './work.js';
 
@@ -125,8 +125,8 @@ export type ReadTask = DecodedTask & { readonly knocks: number };
  * worker. An id whose row is gone or finished is not among them.
  */
 export function* readClaimed(workerId: string, ids: readonly number[]): Work<ReadTask[]> {
-  const found = yield* rows<TaskRow & { knocks: number | string | null }>(sql`
-    SELECT ${TASK_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
+  const found = yield* rows<ClaimedRow & { knocks: number | string | null }>(sql`
+    SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
     WHERE id IN (${list(ids)}) AND status = 'PENDING'`);
   const byId = new Map(found.map((row) => [Number(row.id), row]));

@@ -35,6 +35,23 @@ export interface TaskRow {
 export const TASK_COLUMNS: Statement = sql`id, redo_task_id, status, max_attempts, exec_times, try_forever, req_param,
   next_exec_time, expire_time, add_time, dead_reason, dead_detail, dedupe_key, errors`;
 
+/** What the engine reads of a row that it has claimed. */
+export const CLAIMED_COLUMNS: Statement = sql`id, redo_task_id, max_attempts, exec_times, try_forever, req_param,
+  expire_time, add_time, errors`;
+
+export type ClaimedRow = Pick<
+  TaskRow,
+  | 'id'
+  | 'redo_task_id'
+  | 'max_attempts'
+  | 'exec_times'
+  | 'try_forever'
+  | 'req_param'
+  | 'expire_time'
+  | 'add_time'
+  | 'errors'
+>;
+
 /** What a claim hands to the engine: enough to run the handler and to judge the outcome. */
 export interface ClaimedTask {
   readonly id: number;
@@ -59,7 +76,7 @@ export type DecodedTask =
 
 const MOST_ERRORS = 10;
 
-export function decodeTask(row: TaskRow): DecodedTask {
+export function decodeTask(row: ClaimedRow): DecodedTask {
   const task = (params: unknown): ClaimedTask => ({
     id: Number(row.id),
     redoTaskId: row.redo_task_id,
