@@ -14,41 +14,40 @@ export class ShutdownAbort extends Error {
 }
 
 /** Runs one handler for one task. Knows no database and never throws. */
-export async function execute(
+export function execute(
   type: HandledType,
   task: ClaimedTask,
   controller: AbortController,
   redact: Redact | false,
 ): Promise<Outcome> {
   const { timeout } = type.policy;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Outcome>((resolve) => {
-    timer = setTimeout(() => {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
       const failure = withoutStack(timedOut(timeout));
       controller.abort(failure.error);
       resolve({ kind: 'failed', failure });
     }, timeout);
     // A handler that is given up at shutdown must not keep the process alive.
     timer.unref();
+    void call(type, task, controller, redact).then((outcome) => {
+      clearTimeout(timer);
+      resolve(outcome);
+    });
   });
-  try {
-    return await Promise.race([call(type, task, controller.signal, redact), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function call(
   type: HandledType,
   task: ClaimedTask,
-  signal: AbortSignal,
+  controller: AbortController,
   redact: Redact | false,
 ): Promise<Outcome> {
   const { id, redoTaskId, reqParam } = task;
   const clean = cleanerOf(redact, () => ({ id, redoTaskId, params: decodeParams(reqParam) }));
   try {
-    return outcomeOf(await type.handle(task.params as never, contextOf(task, signal)), clean);
+    return outcomeOf(await type.handle(task.params as never, contextOf(task, controller)), clean);
   } catch (thrown) {
+    const { signal } = controller;
     if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
     return { kind: 'failed', failure: failureOf(thrown, clean) };
   }
@@ -70,7 +69,7 @@ function outcomeOf(result: unknown, clean: Clean): Outcome {
   }
 }
 
-function contextOf(task: ClaimedTask, signal: AbortSignal): RedoContext {
+function contextOf(task: ClaimedTask, controller: AbortController): RedoContext {
   const last = task.errors.at(-1);
   return {
     id: task.id,
@@ -80,6 +79,9 @@ function contextOf(task: ClaimedTask, signal: AbortSignal): RedoContext {
     createTime: dateOf(task.addTime),
     expiredDate: task.expireTime === null ? null : dateOf(task.expireTime),
     lastError: last ? { ...last, time: dateOf(last.time) } : null,
-    signal,
+    // Node makes it when it is first asked for, and most handlers never do.
+    get signal() {
+      return controller.signal;
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { DatabaseTimeoutError, RedoResult } from 'nestjs-redo';
+import { DatabaseTimeoutError, type RedoContext, RedoResult } from 'nestjs-redo';
 import { forEachDatabase, forEachServer } from '../support/databases.js';
 import {
   APPLICATION,
@@ -39,6 +39,36 @@ forEachDatabase((database) => {
     for (const table of ['tbl_redotask', 'tbl_redo_worker']) await schema.query(`DELETE FROM ${table}`);
   });
   afterAll(() => schema.drop());
+
+  test('what others have is looked past, and found at once when they hand it back', async () => {
+    const log = new StatementLog();
+    const schedule = { cron: '0 0 0 1 1 *' };
+    const adding = await producer('job');
+    const stopping = await start({
+      handlers: {
+        job: (_: unknown, { signal }: RedoContext) =>
+          new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+      },
+      options: { schedule, concurrency: 50, batchSize: 50, shutdownTimeout: 0 },
+    });
+    const other = await start({
+      handlers: { job: () => {} },
+      options: { schedule },
+      dataSource: log.options(schema),
+    });
+    // Neither is about to look for the first time.
+    await Promise.all([stopping.redo.redrive(), other.redo.redrive()]);
+    await adding.redo.addRedoTasks('job', range(50));
+    stopping.redo.redrive().catch(() => {});
+    await waitFor(() => stopping.all('started').length === 50, { what: 'them to begin' });
+    expect(await other.redo.redrive()).toMatchObject({ claimed: 0 });
+    await adding.redo.addRedoTask('job', 'one more');
+    log.clear();
+    expect(await other.redo.redrive()).toMatchObject({ claimed: 1 });
+    expect(log.statements.some(({ text }) => text.includes('NOT BETWEEN'))).toBe(true);
+    await stopping.close();
+    expect(await other.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
+  });
 
   describe('the lock row', () => {
     const locks = () =>
