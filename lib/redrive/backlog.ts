@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import type { Appetite, FreeSight, IdsByType } from '../store/claim.js';
+import type { Appetite, FreeSight } from '../store/claim.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Pace } from './pace.js';
@@ -19,8 +19,8 @@ export class Backlog {
   reapWanted = false;
   /** The type that was dealt a place last. */
   lastServed: string | undefined;
-  /** What the other workers had of each type when it was last looked at. */
-  heldElsewhere: IdsByType = new Map();
+  /** How many of each type the other workers have. */
+  heldElsewhere: ReadonlyMap<string, number> = new Map();
 
   /** Counts the calls of `expectAll`: what was asked before the last one must not undo it. */
   epoch = 0;

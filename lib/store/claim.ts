@@ -6,11 +6,9 @@ import {
   lockLapsed,
   look,
   type Sight,
-  type Wanted,
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
-import { idsOf, lengthOf, rangesOf } from './id.ranges.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { list, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
@@ -28,9 +26,6 @@ export interface Appetite {
   readonly lastServed: string | undefined;
 }
 
-/** Task type → ids. */
-export type IdsByType = ReadonlyMap<string, ReadonlySet<number>>;
-
 /** A due task and the type it was dealt to. */
 export interface DealtTask extends DueTask {
   readonly redoTaskId: string;
@@ -38,10 +33,8 @@ export interface DealtTask extends DueTask {
 
 /** A sight whose due tasks are those that nobody has. */
 export interface FreeSight extends Sight {
-  /** What the other workers have of each type: the next look has to see past it. */
-  readonly heldElsewhere: IdsByType;
-  /** Types of which more may be free, since the others' rows change as fast as they are looked at. */
-  readonly unsure: ReadonlySet<string>;
+  /** How many of each type the other workers have: what the next look has to see past. */
+  readonly heldElsewhere: ReadonlyMap<string, number>;
 }
 
 /** What one look under the lock row gave. */
@@ -54,7 +47,7 @@ export type Claim =
       readonly taken: readonly DealtTask[];
       /** What was due, had expired and is dead now. */
       readonly expired: readonly DealtTask[];
-      /** Types to ask for again soon: somebody has something of them locked just now, or there may be more than was seen. */
+      /** Types of which something could not be ended or charged, since somebody has it locked just now. */
       readonly passedOver: ReadonlySet<string>;
       readonly reaped: readonly Reaped[];
       /** Types of which more may be due than was taken. */
@@ -68,7 +61,7 @@ export function* claim(
   turn: Turn,
   holding: () => Holding,
   appetite: Appetite,
-  heldElsewhere: IdsByType,
+  heldElsewhere: ReadonlyMap<string, number>,
 ): Work<Claim> {
   const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (!lockRow) return { kind: 'locked' };
@@ -88,17 +81,15 @@ export function* claim(
     sight,
     taken,
     expired: dealt.filter(({ id }) => ended.has(id)),
-    passedOver: new Set([...locked, ...leftOver.map(({ redoTaskId }) => redoTaskId), ...sight.unsure]),
+    passedOver: new Set([...locked, ...leftOver.map(({ redoTaskId }) => redoTaskId)]),
     reaped,
     more,
   };
 }
 
 /**
- * A look that sees past what this worker and the others have: those ids are mostly the longest due. Where they are many in a
- * row they are not even told; for the rest that many more are asked for, and left out here. The others' are known from the last
- * look: where that is outdated, and too little was found, it looks again, knowing better. Ids of a lapsed worker are left out
- * too until it is reaped; the next look has them.
+ * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
+ * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them.
  *
  * @param holding what this worker has: what it had before and settles while the look is under way is not due either
  */
@@ -107,46 +98,23 @@ export function* lookPastHeld(
   worker: WorkerIdentity,
   holding: () => Holding,
   perType: ReadonlyMap<string, number>,
-  heldElsewhere: IdsByType,
-  looksLeft = 1,
+  heldElsewhere: ReadonlyMap<string, number>,
 ): Work<FreeSight> {
   const before = holding();
-  const mine = heldByType([before]);
-  const known = (type: string) => [...(mine.get(type) ?? []), ...(heldElsewhere.get(type) ?? [])];
-  const wanted = new Map([...perType].map(([type, most]) => [type, past(known(type), most)]));
-  const sight = yield* look(dialect, worker.applicationName, wanted);
+  const margin = (type: string) => (heldElsewhere.get(type) ?? 0) + countOf(before, type);
+  const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
+  const sight = yield* look(dialect, worker.applicationName, asked);
   const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
   const own = heldByType([before, holding()]);
   const due = new Map<string, readonly DueTask[]>();
-  const unsure = new Set<string>();
-  for (const [type, most] of perType) {
-    if (sight.paused.has(type)) continue;
-    const tasks = sight.due.get(type) ?? [];
-    const isFree = (id: number) => !others.get(type)?.has(id) && !own.get(type)?.has(id);
-    const free = tasks.filter(({ id }) => isFree(id));
-    if (free.length > 0) due.set(type, free);
-    const { most: asked = 0, except = [] } = wanted.get(type) ?? {};
-    const isCutShort =
-      tasks.length === asked && (others.get(type)?.size ?? 0) > (heldElsewhere.get(type)?.size ?? 0);
-    if (free.length < most && (isCutShort || except.some((range) => idsOf(range).some(isFree))))
-      unsure.add(type);
+  for (const [type, tasks] of sight.due) {
+    const free = tasks.filter(({ id }) => !others.get(type)?.has(id) && !own.get(type)?.has(id));
+    const full = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
+    if (full && sizeOf(others, type) > (heldElsewhere.get(type) ?? 0))
+      return yield* lookPastHeld(dialect, worker, holding, perType, sizes(others));
+    if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
-  if (unsure.size > 0 && looksLeft > 0)
-    return yield* lookPastHeld(dialect, worker, holding, perType, others, looksLeft - 1);
-  return { ...sight, due, heldElsewhere: others, unsure };
-}
-
-/** How many ranges one look leaves out of each type, and how short one is not worth its words. */
-const MOST_RANGES = 20;
-const SHORTEST_RANGE = 8;
-
-function past(known: readonly number[], most: number): Wanted {
-  const except = rangesOf(known)
-    .filter((range) => lengthOf(range) >= SHORTEST_RANGE)
-    .sort((one, other) => lengthOf(other) - lengthOf(one))
-    .slice(0, MOST_RANGES);
-  const told = known.length - except.reduce((sum, range) => sum + lengthOf(range), 0);
-  return { most: most + told, except };
+  return { ...sight, due, heldElsewhere: sizes(others) };
 }
 
 /** A claimed task as it was when somebody had knocked at its worker so often. */
@@ -234,6 +202,9 @@ function withTaken({ held, running }: Holding, taken: readonly DealtTask[]): Hol
   return { held: Object.fromEntries(all), running };
 }
 
+const countOf = ({ held, running }: Holding, type: string) =>
+  (held[type]?.length ?? 0) + (running[type]?.length ?? 0);
+
 function heldByType(holdings: readonly Holding[]): Map<string, Set<number>> {
   const all = new Map<string, Set<number>>();
   const add = (type: string, id: number) => {
@@ -246,3 +217,8 @@ function heldByType(holdings: readonly Holding[]): Map<string, Set<number>> {
   }
   return all;
 }
+
+type IdsByType = ReadonlyMap<string, ReadonlySet<number>>;
+
+const sizeOf = (held: IdsByType, type: string) => held.get(type)?.size ?? 0;
+const sizes = (held: IdsByType) => new Map([...held].map(([type, ids]) => [type, ids.size]));

@@ -4,8 +4,6 @@
  * not stop the engine: only what makes sense counts.
  */
 
-import { idsOf, rangesOf } from './id.ranges.js';
-
 /** Task type → ids claimed, not begun. */
 export type HeldIds = Readonly<Record<string, readonly number[]>>;
 /** Task type → ids whose handler has begun, each with its attempt. */
@@ -13,7 +11,7 @@ export type RunningIds = Readonly<Record<string, readonly RunningMark[]>>;
 export type RunningMark = readonly [id: number, attempt: number];
 
 /** `{"pay": ["7-9", 12]}` */
-export const encodeHeld = (held: HeldIds): string => encoded(held, textsOf);
+export const encodeHeld = (held: HeldIds): string => encoded(held, rangesOf);
 
 /** `{"pay": [["7-9", 1], [12, 3]]}`: ids and the attempt that each of them is in. */
 export const encodeRunning = (running: RunningIds): string =>
@@ -24,11 +22,11 @@ export const encodeRunning = (running: RunningIds): string =>
       if (ids) ids.push(id);
       else byAttempt.set(attempt, [id]);
     }
-    return [...byAttempt].flatMap(([attempt, ids]) => textsOf(ids).map((range) => [range, attempt]));
+    return [...byAttempt].flatMap(([attempt, ids]) => rangesOf(ids).map((range) => [range, attempt]));
   });
 
 /** What is left out is due, at worst once too early. */
-export const decodeHeld = (text: string | null): HeldIds => byType(text, decodeRange);
+export const decodeHeld = (text: string | null): HeldIds => byType(text, idsOf);
 export const decodeRunning = (text: string | null): RunningIds => byType(text, marksOf);
 
 export function decodeHandlers(text: string | null): string[] {
@@ -39,24 +37,34 @@ export function decodeHandlers(text: string | null): string[] {
 const encoded = <T>(all: Readonly<Record<string, readonly T[]>>, encode: (some: readonly T[]) => unknown) =>
   JSON.stringify(Object.fromEntries(Object.entries(all).map(([type, some]) => [type, encode(some)])));
 
-const textsOf = (ids: readonly number[]): (number | string)[] =>
-  rangesOf(ids).map(([first, last]) => (first === last ? first : `${first}-${last}`));
+/** An id, or the first and the last of several. */
+type Range = number | string;
+
+function rangesOf(ids: readonly number[]): Range[] {
+  const ranges: [first: number, last: number][] = [];
+  for (const id of [...ids].sort((one, other) => one - other)) {
+    const range = ranges.at(-1);
+    if (range && range[1] + 1 === id) range[1] = id;
+    else ranges.push([id, id]);
+  }
+  return ranges.map(([first, last]) => (first === last ? first : `${first}-${last}`));
+}
 
 /** Nobody has more of one type: a longer range makes no sense. */
 const LONGEST_RANGE = 100_000;
 
-function decodeRange(range: unknown): number[] {
+function idsOf(range: unknown): number[] {
   if (isId(range)) return [range];
   const [, from, to] = (typeof range === 'string' && range.match(/^(\d+)-(\d+)$/)) || [];
   const [first, last] = [Number(from), Number(to)];
-  const makesSense = isId(first) && isId(last) && first <= last && last - first < LONGEST_RANGE;
-  return makesSense ? idsOf([first, last]) : [];
+  if (!isId(first) || !isId(last) || last - first >= LONGEST_RANGE) return [];
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
 }
 
 function marksOf(mark: unknown): RunningMark[] {
   if (!Array.isArray(mark) || mark.length !== 2) return [];
   const [range, attempt] = mark as unknown[];
-  return Number.isSafeInteger(attempt) ? decodeRange(range).map((id) => [id, attempt as number]) : [];
+  return Number.isSafeInteger(attempt) ? idsOf(range).map((id) => [id, attempt as number]) : [];
 }
 
 function byType<T>(

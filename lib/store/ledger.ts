@@ -1,5 +1,4 @@
 import type { Dialect } from './dialect.js';
-import { type IdRange } from './id.ranges.js';
 import {
   decodeHeld,
   decodeRunning,
@@ -53,12 +52,6 @@ export interface Sight {
 export interface DueTask {
   readonly id: number;
   readonly expired: boolean;
-}
-
-/** How many due ids of a type to look for, and which need not be told: they are somebody's. */
-export interface Wanted {
-  readonly most: number;
-  readonly except: readonly IdRange[];
 }
 
 /** This worker's row is gone: somebody took it for dead, and what it still wants to write must not be written. */
@@ -138,12 +131,12 @@ const MOST_TYPES = 100;
  * is due. One statement, so all of it is of one moment (with more than 100 types: the ledger first, so that what is due and
  * not in it is free).
  *
- * @param wanted the task types to look for
+ * @param wanted the task types to look for and how many ids of each at most
  */
 export function* look(
   dialect: Dialect,
   applicationName: string,
-  wanted: ReadonlyMap<string, Wanted>,
+  wanted: ReadonlyMap<string, number>,
 ): Work<Sight> {
   const [first = [], ...others] = inChunks([...wanted], MOST_TYPES);
   const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
@@ -167,9 +160,9 @@ export function* look(
   };
 }
 
-type WantedTypes = readonly (readonly [redoTaskId: string, wanted: Wanted])[];
+type Wanted = readonly (readonly [redoTaskId: string, most: number])[];
 
-function lookStatement(dialect: Dialect, applicationName: string, wanted: WantedTypes): Statement {
+function lookStatement(dialect: Dialect, applicationName: string, wanted: Wanted): Statement {
   return joined(
     [
       sql`
@@ -187,21 +180,18 @@ function lookStatement(dialect: Dialect, applicationName: string, wanted: Wanted
 }
 
 /** Each is one range of the index of due tasks, in its order. */
-const dueArms = (dialect: Dialect, applicationName: string, wanted: WantedTypes): Statement[] =>
-  wanted.map(([redoTaskId, { most, except }]) =>
+const dueArms = (dialect: Dialect, applicationName: string, wanted: Wanted): Statement[] =>
+  wanted.map(([redoTaskId, most]) =>
     dialect.unionMember(sql`
       SELECT 'due' AS kind, redo_task_id AS name, id AS number,
              CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
              NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${isType(redoTaskId)}
-        AND next_exec_time <= ${dialect.now} ${joined(except.map(notIn), ' ')}
+        AND next_exec_time <= ${dialect.now}
       ORDER BY next_exec_time, id
       LIMIT ${most}`),
   );
-
-/** `+ 0`: no index of ids is to be used for it. */
-const notIn = ([first, last]: IdRange): Statement => sql`AND id + 0 NOT BETWEEN ${first} AND ${last}`;
 
 /** MySQL and MariaDB compare without regard to blanks at the end: rows of another type would take the places of this one's. */
 export const isType = (redoTaskId: string): Statement =>

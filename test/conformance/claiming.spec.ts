@@ -41,7 +41,6 @@ forEachDatabase((database) => {
   afterAll(() => schema.drop());
 
   test('what others have is looked past, and found at once when they hand it back', async () => {
-    const log = new StatementLog();
     const schedule = { cron: '0 0 0 1 1 *' };
     const adding = await producer('job');
     const stopping = await start({
@@ -51,11 +50,7 @@ forEachDatabase((database) => {
       },
       options: { schedule, concurrency: 50, batchSize: 50, shutdownTimeout: 0 },
     });
-    const other = await start({
-      handlers: { job: () => {} },
-      options: { schedule },
-      dataSource: log.options(schema),
-    });
+    const other = await start({ handlers: { job: () => {} }, options: { schedule } });
     // Neither is about to look for the first time.
     await Promise.all([stopping.redo.redrive(), other.redo.redrive()]);
     await adding.redo.addRedoTasks('job', range(50));
@@ -63,9 +58,7 @@ forEachDatabase((database) => {
     await waitFor(() => stopping.all('started').length === 50, { what: 'them to begin' });
     expect(await other.redo.redrive()).toMatchObject({ claimed: 0 });
     await adding.redo.addRedoTask('job', 'one more');
-    log.clear();
     expect(await other.redo.redrive()).toMatchObject({ claimed: 1 });
-    expect(log.statements.some(({ text }) => text.includes('NOT BETWEEN'))).toBe(true);
     await stopping.close();
     expect(await other.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
   });

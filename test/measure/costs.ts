@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { DataSource } from 'typeorm';
 import { begin } from '../../lib/store/begin.js';
-import { claim, type IdsByType, lockResource, lookPastHeld, readClaimed } from '../../lib/store/claim.js';
+import { claim, lockResource, lookPastHeld, readClaimed } from '../../lib/store/claim.js';
 import { type Database } from '../../lib/store/database.js';
 import { databaseOf } from '../../lib/store/database.factory.js';
 import { insertTasks, type NewTask } from '../../lib/store/insert.js';
@@ -82,21 +82,23 @@ class Instance {
     return this.database.autocommit(() => insertTasks(this.database.dialect, tasks));
   }
 
-  /** @param heldElsewhere what others have, as an instance knows from its last look */
-  look(heldElsewhere: IdsByType = new Map()): Promise<unknown> {
+  /** @param heldElsewhere how many of the first type others have, as an instance knows from its last look */
+  look(heldElsewhere = 0): Promise<unknown> {
     const wanted = new Map(this.types.map((type) => [type, 1]));
+    const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     return this.database.read(() =>
-      lookPastHeld(this.database.dialect, this.identity, () => NOTHING, wanted, heldElsewhere),
+      lookPastHeld(this.database.dialect, this.identity, () => NOTHING, wanted, others),
     );
   }
 
   /** @param heldElsewhere as for `look` */
-  async claim(count: number, heldElsewhere: IdsByType = new Map()): Promise<void> {
+  async claim(count: number, heldElsewhere = 0): Promise<void> {
     const perType = new Map(this.types.map((type) => [type, count]));
     const appetite = { total: count, perType, lastServed: undefined };
+    const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     const claimed = await this.turn((turn) =>
       this.database.transaction(() =>
-        claim(this.database.dialect, this.identity, turn, () => NOTHING, appetite, heldElsewhere),
+        claim(this.database.dialect, this.identity, turn, () => NOTHING, appetite, others),
       ),
     );
     if (claimed.kind !== 'claimed' || claimed.taken.length !== count)
@@ -202,7 +204,7 @@ async function medianOf(step: () => Promise<unknown>): Promise<number> {
 }
 
 /** Medians of a claim and of an idle tick, ms. */
-const growth = async (instance: Instance, heldElsewhere?: IdsByType): Promise<[number, number]> => [
+const growth = async (instance: Instance, heldElsewhere = 0): Promise<[number, number]> => [
   await medianOf(() => instance.claim(BATCH, heldElsewhere)),
   await medianOf(() => instance.look(heldElsewhere)),
 ];
@@ -280,10 +282,7 @@ async function measure(kind: ServerKindName, database: TestDatabase, dataSource:
     await database.query("UPDATE tbl_redo_worker SET held = ? WHERE held = '{}' AND running = '{}'", [
       encodeHeld({ job: ids.map(({ id }) => id) }),
     ]);
-    row(
-      `${held.toLocaleString('en')} held by others`,
-      ...(await growth(one, new Map([['job', new Set(ids.map(({ id }) => Number(id)))]]))),
-    );
+    row(`${held.toLocaleString('en')} held by others`, ...(await growth(one, held)));
   }
 }
 
