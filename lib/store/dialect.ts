@@ -32,8 +32,14 @@ export interface Dialect {
   readonly forUpdateSkipLocked: Statement;
   /** Reads the newest committed rows, whatever the snapshot of the caller's transaction, and keeps them as they are. */
   readonly forShare: Statement;
-  /** Inserts `count` task rows and gives their ids, in the order of the rows. */
-  insertTasks(columns: Statement, values: Statement, count: number): Work<number[]>;
+  /**
+   * Inserts `count` task rows and gives their ids, in the order of the rows.
+   *
+   * @param source `VALUES …`, or a SELECT
+   */
+  insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
+  /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
+  readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
   /**
    * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. It reads them
    * as they are now, whatever the snapshot of the transaction.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Dialect } from './dialect.js';
-import { joined, list, MOST_CHARACTERS, sql, type Statement } from './sql.js';
+import { joined, list, MOST_CHARACTERS, sql, type SqlValue, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
@@ -60,13 +61,27 @@ export const dedupeHash = (applicationName: string, redoTaskId: string, dedupeKe
     .digest('hex');
 
 function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
-  const ids = yield* dialect.insertTasks(
-    COLUMNS,
-    rowsOf(tasks, (task) => valuesOf(dialect, task)),
-    tasks.length,
-  );
+  const ids = yield* dialect.insertTasks(COLUMNS, sourceOf(dialect, tasks), tasks.length);
   return ids.map((id) => ({ id, created: true }));
 }
+
+function sourceOf(dialect: Dialect, tasks: readonly NewTask[]): Statement {
+  const [first, ...others] = tasks;
+  const { textTable } = dialect;
+  if (!first || !textTable || others.length === 0 || !others.every((task) => isAlike(task, first)))
+    return sql`VALUES ${rowsOf(tasks, (task) => valuesOf(dialect, task))}`;
+  const reqParam = sql`req_param`;
+  const texts = tasks.map((task) => task.reqParam);
+  return sql`SELECT ${valuesOf(dialect, first, reqParam)} FROM ${textTable(reqParam, texts)}`;
+}
+
+/** The same in all but their parameters. */
+const isAlike = (one: NewTask, other: NewTask): boolean =>
+  (['applicationName', 'redoTaskId', 'maxAttempts', 'tryForever'] as const).every(
+    (field) => one[field] === other[field],
+  ) &&
+  isDeepStrictEqual(one.due, other.due) &&
+  isDeepStrictEqual(one.expiry, other.expiry);
 
 /**
  * Looks for live tasks with these keys and inserts the rest. Looking comes first: an INSERT that meets a key locks the gap
@@ -132,11 +147,15 @@ const rowsOf = (tasks: readonly NewTask[], values: (task: NewTask) => Statement)
     ', ',
   );
 
-function valuesOf(dialect: Dialect, task: NewTask): Statement {
+function valuesOf(
+  dialect: Dialect,
+  task: NewTask,
+  reqParam: SqlValue | Statement = task.reqParam,
+): Statement {
   const due = dueTime(dialect, task.due);
   const expiry = task.expiry && instant(dialect, task.expiry);
   return sql`
-    ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${task.reqParam},
+    ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${reqParam},
     ${dialect.now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry}`;
 }
 

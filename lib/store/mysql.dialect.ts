@@ -28,11 +28,12 @@ export const mysqlDialect: ServerDialect = {
     sql`INSERT IGNORE INTO tbl_redo_pause (application_name, redo_task_id, pause_time) VALUES (${values})`,
   forUpdateSkipLocked: sql`FOR UPDATE SKIP LOCKED`,
   forShare: sql`LOCK IN SHARE MODE`,
-  insertTasks: function* (columns, values, count) {
-    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) VALUES ${values}`;
+  insertTasks: function* (columns, source, count) {
+    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source}`;
     const step = count > 1 ? yield* autoIncrementStep() : 1;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
+  textTable: undefined,
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
   // a scanning DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
   lockTasks: (columns, ids, how) => sql`

@@ -21,10 +21,11 @@ export const sqliteDialect: Dialect = {
   forUpdateSkipLocked: nothing,
   forShare: nothing,
   // The driver reports the last id; there is one writer, and AUTOINCREMENT counts by one.
-  insertTasks: function* (columns, values, count) {
-    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) VALUES ${values}`;
+  insertTasks: function* (columns, source, count) {
+    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source}`;
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
+  textTable: undefined,
   lockTasks: (columns, ids) =>
     sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id IN (${list(ids)}) ORDER BY id`,
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
