@@ -95,7 +95,9 @@ export class RedoManager {
   /** Tasks of this application, newest first. */
   async list(filter: RedoTaskFilter = {}, page: RedoPage = {}): Promise<RedoTaskView[]> {
     const [wanted, of] = [checkFilter(filter), checkPage(page)];
-    const found = await this.database.read(() => readTasks(this.applicationName, wanted, of));
+    const found = await this.database.read(() =>
+      readTasks(this.database.dialect, this.applicationName, wanted, of),
+    );
     if (found.length === 0) return [];
     const workers = await this.readWorkers();
     const [taken, handled] = [tasksOfWorkers(workers), this.handledTypes(workers)];
@@ -104,7 +106,7 @@ export class RedoManager {
 
   async count(filter: RedoTaskFilter = {}): Promise<number> {
     const wanted = checkFilter(filter);
-    return this.database.read(() => countTasks(this.applicationName, wanted));
+    return this.database.read(() => countTasks(this.database.dialect, this.applicationName, wanted));
   }
 
   /** What is waiting, running, stuck and dead, for every task type that is registered here or has tasks. */

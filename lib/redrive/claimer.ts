@@ -96,8 +96,9 @@ export class Claimer {
   async readAgain(life: WorkerLife): Promise<void> {
     const { applicationName, id } = life.identity;
     const held = [...life.held.keys()];
+    const { dialect } = this.database;
     const [paused, read] = await this.database.read(function* () {
-      return [yield* readPaused(applicationName), yield* readClaimed(id, held)] as const;
+      return [yield* readPaused(applicationName), yield* readClaimed(dialect, id, held)] as const;
     }, life.patience);
     if (life.over) return;
     this.backlog.rememberPaused(new Set(paused));
@@ -138,8 +139,9 @@ export class Claimer {
   /** Ids that can't be read now leave the worker's row with its next write, and are asked for again. */
   private async read(life: WorkerLife): Promise<void> {
     const ids = [...life.claimed.keys()];
+    const { dialect } = this.database;
     try {
-      const read = await this.database.read(() => readClaimed(life.identity.id, ids), life.patience);
+      const read = await this.database.read(() => readClaimed(dialect, life.identity.id, ids), life.patience);
       if (life.over) return;
       for (const each of read) this.hold(life, each);
       this.passes.count('claimed', read.length);

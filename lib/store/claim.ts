@@ -10,7 +10,7 @@ import {
   writeOwnRow,
 } from './ledger.js';
 import { reap, type Reaped, typesOf } from './reap.js';
-import { list, sql } from './sql.js';
+import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
 import { CLAIMED_COLUMNS, type ClaimedRow, decodeTask, type DecodedTask } from './task.row.js';
 import type { Turn } from './turn.js';
@@ -124,11 +124,11 @@ export type ReadTask = DecodedTask & { readonly knocks: number };
  * The rows of claimed ids, read after the claim is committed, and at the same moment how often somebody has knocked at the
  * worker. An id whose row is gone or finished is not among them.
  */
-export function* readClaimed(workerId: string, ids: readonly number[]): Work<ReadTask[]> {
+export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly number[]): Work<ReadTask[]> {
   const found = yield* rows<ClaimedRow & { knocks: number | string | null }>(sql`
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
-    WHERE id IN (${list(ids)}) AND status = 'PENDING'`);
+    WHERE ${dialect.isAmong(sql`id`, ids)} AND status = 'PENDING'`);
   const byId = new Map(found.map((row) => [Number(row.id), row]));
   return ids
     .flatMap((id) => byId.get(id) ?? [])
@@ -188,7 +188,7 @@ function* endExpired(dialect: Dialect, ids: readonly number[]): Work<ReadonlySet
     yield sql`
       UPDATE tbl_redotask
       SET status = 'DEAD', dead_reason = 'EXPIRED', next_exec_time = ${dialect.now}, dedupe_hash = NULL
-      WHERE id IN (${list(ended)}) AND expire_time <= ${dialect.now}`;
+      WHERE ${dialect.isAmong(sql`id`, ended)} AND expire_time <= ${dialect.now}`;
   return new Set(ended);
 }
 

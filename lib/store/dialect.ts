@@ -1,5 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { Statement } from './sql.js';
+import type { SqlValue, Statement } from './sql.js';
+import type { DeadReason } from './task.row.js';
 import type { Work } from './work.js';
 
 /** A statement as a driver takes it. */
@@ -40,6 +41,8 @@ export interface Dialect {
   insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
+  /** Whether a column holds one of these values, each of which is looked up in the column's index. */
+  isAmong(column: Statement, values: readonly SqlValue[]): Statement;
   /**
    * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. It reads them
    * as they are now, whatever the snapshot of the transaction.
@@ -47,6 +50,12 @@ export interface Dialect {
   lockTasks(columns: Statement, ids: readonly number[], how: TaskLock): Statement;
   /** Deletes task rows by their ids, each looked up by itself. */
   deleteTasks(ids: readonly number[]): Statement;
+  /**
+   * Writes to each task row values of its own, which go to the database as one text; rows are looked up by their ids.
+   *
+   * @param set assigns columns; the values are columns too, named as in {@link NewValues}
+   */
+  updateTasks(set: Statement, values: readonly NewValues[]): Statement;
   /** Inserts rows whose `dedupe_hash` is free and passes over the others: hash → id of each row that it created. */
   insertFree(columns: Statement, values: Statement, hashes: readonly string[]): Work<Map<string, number>>;
   /** Does a statement that may meet a unique key which somebody has. `false`: it did, and nothing happened. */
@@ -57,6 +66,17 @@ export interface Dialect {
   isRolledBack(error: unknown): boolean;
   /** The server read the statement and refused it: it surely did not happen. Not so when the connection was lost. */
   isRefused(error: unknown): boolean;
+}
+
+/** What one task row becomes. */
+export interface NewValues {
+  readonly id: number;
+  readonly new_exec_times?: number;
+  /** ms */
+  readonly new_delay?: number;
+  readonly new_dead_reason?: DeadReason;
+  readonly new_dead_detail?: string | null;
+  readonly new_errors?: string | null;
 }
 
 /** What differs between servers beside their SQL: how their drivers and sessions are handled. */

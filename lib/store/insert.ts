@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dialect } from './dialect.js';
-import { joined, list, MOST_CHARACTERS, sql, type SqlValue, type Statement } from './sql.js';
+import { joined, MOST_CHARACTERS, sql, type SqlValue, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
@@ -108,7 +108,7 @@ function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
     if (missing.length === 0) break;
     // Somebody added them at the same moment. One that has ended again by now is inserted after all.
     const found = yield* rows<KeyedRow>(sql`
-      SELECT id, dedupe_hash, status FROM tbl_redotask WHERE dedupe_hash IN (${list(missing)}) ${dialect.forShare}`);
+      SELECT id, dedupe_hash, status FROM tbl_redotask WHERE ${dialect.isAmong(sql`dedupe_hash`, missing)} ${dialect.forShare}`);
     for (const row of found) if (row.dedupe_hash) present.set(row.dedupe_hash, Number(row.id));
     missing = missing.filter((hash) => !present.has(hash));
   }
@@ -128,7 +128,7 @@ interface KeyedRow {
 /** Found without a lock, then locked by id and read again: the snapshot of the caller's transaction may be old. */
 function* findLive(dialect: Dialect, hashes: readonly string[]): Work<Map<string, number>> {
   const seen = yield* rows<KeyedRow>(sql`
-    SELECT id, dedupe_hash FROM tbl_redotask WHERE dedupe_hash IN (${list(hashes)})`);
+    SELECT id, dedupe_hash FROM tbl_redotask WHERE ${dialect.isAmong(sql`dedupe_hash`, hashes)}`);
   if (seen.length === 0) return new Map();
   const ids = seen.map(({ id }) => Number(id)).sort((one, other) => one - other);
   const locked = yield* rows<KeyedRow>(dialect.lockTasks(sql`id, dedupe_hash, status`, ids, 'share'));

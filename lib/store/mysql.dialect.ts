@@ -2,7 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
 import { forMysql } from './mysql.text.js';
-import { list, sql, type Statement } from './sql.js';
+import { inChunks, joined, list, sql, type SqlValue, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
@@ -34,6 +34,7 @@ export const mysqlDialect: ServerDialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   textTable: undefined,
+  isAmong,
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
   // a scanning DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
   lockTasks: (columns, ids, how) => sql`
@@ -41,6 +42,16 @@ export const mysqlDialect: ServerDialect = {
     ${TASK_LOCKS[how]}`,
   deleteTasks: (ids) => sql`
     DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id`,
+  updateTasks: (set, values) => sql`
+    UPDATE JSON_TABLE(${JSON.stringify(values)}, '$[*]' COLUMNS (
+             wanted_id BIGINT PATH '$.id',
+             new_exec_times BIGINT PATH '$.new_exec_times',
+             new_delay BIGINT PATH '$.new_delay',
+             new_dead_reason TEXT PATH '$.new_dead_reason',
+             new_dead_detail TEXT PATH '$.new_dead_detail',
+             new_errors LONGTEXT PATH '$.new_errors')) AS wanted
+           STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id
+    SET ${set}`,
   insertFree: function* (columns, values, hashes) {
     const answer: Answer = yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
     if (answer.affected === 0) return new Map<string, number>();
@@ -48,7 +59,7 @@ export const mysqlDialect: ServerDialect = {
     // under a lock: the caller's snapshot may still show a finished task that had the key.
     const created = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
       SELECT id, dedupe_hash FROM tbl_redotask
-      WHERE dedupe_hash IN (${list(hashes)}) AND id >= ${answer.insertId}
+      WHERE ${isAmong(sql`dedupe_hash`, hashes)} AND id >= ${answer.insertId}
       ORDER BY id
       LIMIT ${answer.affected}
       LOCK IN SHARE MODE`);
@@ -99,6 +110,14 @@ const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
   skip: sql`FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
   share: sql`/*!80000 FOR SHARE OF task */ /*M! LOCK IN SHARE MODE */`,
 };
+
+/** MariaDB makes a table of a list of 1,000, and may then read all rows to look each of them up there. */
+const LONGEST_LIST = 500;
+
+function isAmong(column: Statement, values: readonly SqlValue[]): Statement {
+  const lists = [...inChunks(values, LONGEST_LIST)].map((some) => sql`${column} IN (${list(some)})`);
+  return sql`(${joined(lists, ' OR ')})`;
+}
 
 const idTable = (ids: readonly number[]): Statement =>
   sql`JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (wanted_id BIGINT PATH '$')) AS wanted`;

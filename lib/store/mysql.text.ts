@@ -13,7 +13,7 @@ const PLAIN = /^[ -&(-[\]-~]*$/;
 
 /** A text that brings its own form into the statement: quoted as it is, or in hexadecimal. */
 class MysqlText extends String {
-  /** The drivers ask for this instead of escaping. All forms have one collation, so that they may stand in one CASE. */
+  /** The drivers ask for this instead of escaping. All forms have one collation, so that they may stand side by side. */
   toSqlString(): string {
     const text = this.toString();
     return PLAIN.test(text) ? `_utf8mb4'${text}'` : `_utf8mb4 X'${Buffer.from(text).toString('hex')}'`;

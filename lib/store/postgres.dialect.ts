@@ -1,7 +1,7 @@
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
 import { listenToConnections } from './postgres.pool.js';
-import { sql, type Statement } from './sql.js';
+import { list, sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
 const UNDEFINED_TABLE = '42P01';
@@ -41,9 +41,16 @@ export const postgresDialect: ServerDialect = {
   // Thousands of parameters take longer to read than the rows to write.
   textTable: (name, texts) =>
     sql`json_array_elements_text(CAST(${JSON.stringify(texts)} AS JSON)) AS given (${name})`,
+  isAmong: (column, values) => sql`${column} IN (${list(values)})`,
   lockTasks: (columns, ids, how) => sql`
     SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids)} ORDER BY id ${TASK_LOCKS[how]}`,
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids)}`,
+  updateTasks: (set, values) => sql`
+    UPDATE tbl_redotask AS task
+    SET ${set}
+    FROM json_to_recordset(CAST(${JSON.stringify(values)} AS JSON)) AS wanted (
+      id BIGINT, new_exec_times BIGINT, new_delay BIGINT, new_dead_reason TEXT, new_dead_detail TEXT, new_errors TEXT)
+    WHERE task.id = wanted.id`,
   insertFree: function* (columns, values) {
     const created = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
       INSERT INTO tbl_redotask (${columns}) VALUES ${values}

@@ -1,13 +1,13 @@
 import type { Dialect } from './dialect.js';
 import { deleteRow, type Holding, type WorkerIdentity, writeOwnRow } from './ledger.js';
 import type { Again, Dead, Parked, Settlement, Succeeded } from './settlement.js';
-import { byId, inChunks, list, sql } from './sql.js';
+import { inChunks, sql, type Statement } from './sql.js';
 import { lockFreeTasks, type TaskState } from './task.lock.js';
 import type { Turn } from './turn.js';
 import type { Work } from './work.js';
 
-/** An UPDATE that holds another value for each row looks through all of them for each: short chunks keep that cheap. */
-const CHUNK = 100;
+/** One statement writes so many rows at the most. */
+const MOST_ROWS = 1_000;
 
 /** What became of settlements. Those in neither set had nothing to change: a person or a repeated settling was first. */
 export interface Settled {
@@ -74,12 +74,11 @@ export function* settleEach(
   const due = sorted.filter((settlement) => applies(settlement, own.get(settlement.id)));
   const of = <K extends Settlement['kind']>(kind: K) =>
     due.filter((each): each is Extract<Settlement, { kind: K }> => each.kind === kind);
-  for (const some of inChunks(of('succeeded'), 1_000))
-    if (keepSucceeded) yield* markSucceeded(dialect, some);
-    else yield dialect.deleteTasks(some.map(({ id }) => id));
-  for (const some of inChunks(of('again'), CHUNK, size)) yield* putOff(dialect, some);
-  for (const some of inChunks(of('dead'), CHUNK, size)) yield* end(dialect, some);
-  for (const some of inChunks(of('parked'), CHUNK, size)) yield* park(some);
+  for (const some of inChunks(of('succeeded'), MOST_ROWS))
+    yield keepSucceeded ? succeed(dialect, some) : dialect.deleteTasks(some.map(({ id }) => id));
+  for (const some of inChunks(of('again'), MOST_ROWS, size)) yield putOff(dialect, some);
+  for (const some of inChunks(of('dead'), MOST_ROWS, size)) yield end(dialect, some);
+  for (const some of inChunks(of('parked'), MOST_ROWS, size)) yield park(dialect, some);
   return { written: new Set(due.map(({ id }) => id)), locked: strange };
 }
 
@@ -92,41 +91,43 @@ function applies({ kind, before }: Settlement, state: TaskState | undefined): bo
 }
 
 const size = ({ errors }: Again | Dead | Parked) => errors?.length ?? 0;
-const ids = (settlements: readonly Settlement[]) => list(settlements.map(({ id }) => id));
 
-function* markSucceeded(dialect: Dialect, some: readonly Succeeded[]): Work<void> {
-  yield sql`
-    UPDATE tbl_redotask
-    SET exec_times = ${byId(sql`exec_times`, some, ({ execTimes }) => execTimes)},
-        next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL, dedupe_hash = NULL, status = 'SUCCEEDED'
-    WHERE id IN (${ids(some)})`;
-}
+const succeed = (dialect: Dialect, some: readonly Succeeded[]): Statement =>
+  dialect.updateTasks(
+    sql`exec_times = new_exec_times, next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL,
+        dedupe_hash = NULL, status = 'SUCCEEDED'`,
+    some.map(({ id, execTimes }) => ({ id, new_exec_times: execTimes })),
+  );
 
-function* putOff(dialect: Dialect, some: readonly Again[]): Work<void> {
-  const due = sql`${dialect.now} + ${byId(sql`next_exec_time`, some, ({ delay }) => delay)}`;
+function putOff(dialect: Dialect, some: readonly Again[]): Statement {
+  const due = sql`${dialect.now} + new_delay`;
   const bounded = dialect.greatest(sql`COALESCE(expire_time, ${due})`, dialect.now);
-  yield sql`
-    UPDATE tbl_redotask
-    SET exec_times = ${byId(sql`exec_times`, some, ({ execTimes }) => execTimes)},
-        next_exec_time = ${dialect.least(due, bounded)},
-        errors = ${byId(sql`errors`, some, ({ errors }) => errors)}
-    WHERE id IN (${ids(some)})`;
+  return dialect.updateTasks(
+    sql`exec_times = new_exec_times, next_exec_time = ${dialect.least(due, bounded)}, errors = new_errors`,
+    some.map(({ id, execTimes, delay, errors }) => ({
+      id,
+      new_exec_times: execTimes,
+      new_delay: delay,
+      new_errors: errors,
+    })),
+  );
 }
 
-function* end(dialect: Dialect, some: readonly Dead[]): Work<void> {
-  yield sql`
-    UPDATE tbl_redotask
-    SET exec_times = ${byId(sql`exec_times`, some, ({ execTimes }) => execTimes)},
-        dead_reason = ${byId(sql`dead_reason`, some, ({ reason }) => reason)},
-        dead_detail = ${byId(sql`dead_detail`, some, ({ detail }) => detail)},
-        next_exec_time = ${dialect.now}, dedupe_hash = NULL, status = 'DEAD',
-        errors = ${byId(sql`errors`, some, ({ errors }) => errors)}
-    WHERE id IN (${ids(some)})`;
-}
+const end = (dialect: Dialect, some: readonly Dead[]): Statement =>
+  dialect.updateTasks(
+    sql`exec_times = new_exec_times, dead_reason = new_dead_reason, dead_detail = new_dead_detail,
+        next_exec_time = ${dialect.now}, dedupe_hash = NULL, status = 'DEAD', errors = new_errors`,
+    some.map(({ id, execTimes, reason, detail, errors }) => ({
+      id,
+      new_exec_times: execTimes,
+      new_dead_reason: reason,
+      new_dead_detail: detail,
+      new_errors: errors,
+    })),
+  );
 
-function* park(some: readonly Parked[]): Work<void> {
-  yield sql`
-    UPDATE tbl_redotask
-    SET status = 'PARKED', errors = ${byId(sql`errors`, some, ({ errors }) => errors)}
-    WHERE id IN (${ids(some)})`;
-}
+const park = (dialect: Dialect, some: readonly Parked[]): Statement =>
+  dialect.updateTasks(
+    sql`status = 'PARKED', errors = new_errors`,
+    some.map(({ id, errors }) => ({ id, new_errors: errors })),
+  );

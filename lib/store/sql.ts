@@ -70,22 +70,6 @@ export function list(values: readonly SqlValue[]): Statement {
   return new Fragment(['', ...values.slice(1).map(() => ', '), ''], values);
 }
 
-/**
- * `CASE id WHEN 1 THEN … WHEN 2 THEN … ELSE like END`: another value for each row of one UPDATE.
- *
- * @param like a column of the values' type. No row comes to it; PostgreSQL knows from it of which type the parameters are
- */
-export function byId<T extends { readonly id: number }>(
-  like: Statement,
-  items: readonly T[],
-  value: (item: T) => SqlValue,
-): Statement {
-  return sql`CASE id ${joined(
-    items.map((item) => sql`WHEN ${item.id} THEN ${value(item)}`),
-    ' ',
-  )} ELSE ${like} END`;
-}
-
 function append(pieces: string[], values: SqlValue[], added: Fragment): void {
   const [first = '', ...others] = added.pieces;
   pieces[pieces.length - 1] += first;

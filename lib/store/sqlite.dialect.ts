@@ -26,9 +26,18 @@ export const sqliteDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
   textTable: undefined,
+  isAmong: (column, values) => sql`${column} IN (${list(values)})`,
   lockTasks: (columns, ids) =>
     sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id IN (${list(ids)}) ORDER BY id`,
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
+  updateTasks: (set, values) => sql`
+    UPDATE tbl_redotask AS task
+    SET ${set}
+    FROM (SELECT value ->> 'id' AS wanted_id, value ->> 'new_exec_times' AS new_exec_times, value ->> 'new_delay' AS new_delay,
+                 value ->> 'new_dead_reason' AS new_dead_reason, value ->> 'new_dead_detail' AS new_dead_detail,
+                 value ->> 'new_errors' AS new_errors
+          FROM json_each(${JSON.stringify(values)})) AS wanted
+    WHERE task.id = wanted.wanted_id`,
   insertFree: function* (columns, values) {
     const created = yield* rows<{ id: number; dedupe_hash: string }>(sql`
       INSERT INTO tbl_redotask (${columns}) VALUES ${values}

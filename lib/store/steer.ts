@@ -100,24 +100,33 @@ function* lockChunk(
   from: number,
   statuses: readonly TaskStatus[],
 ): Work<{ tasks: readonly Steerable[]; next: number | null }> {
-  if (filter.ids?.length === 0) return { tasks: [], next: null };
+  const named = filter.ids && nextOf(filter.ids, from);
+  if (named?.length === 0) return { tasks: [], next: null };
   const where = [
-    ...conditions(applicationName, filter),
+    ...conditions(dialect, applicationName, { ...filter, ids: named }),
     sql`status IN (${list(statuses)})`,
     sql`id >= ${from}`,
   ];
   const found = yield* rows<Pick<Steerable, 'id'>>(sql`
     SELECT id FROM tbl_redotask WHERE ${joined(where, ' AND ')} ORDER BY id LIMIT ${CHUNK}`);
-  if (found.length === 0) return { tasks: [], next: null };
   const ids = found.map(({ id }) => Number(id));
+  const covered = named ?? ids;
+  const next = covered.length < CHUNK ? null : Math.max(...covered) + 1;
+  if (ids.length === 0) return { tasks: [], next };
   const locked = yield* rows<Steerable>(
     dialect.lockTasks(sql`id, redo_task_id, status, dedupe_key`, ids, 'wait'),
   );
   return {
     tasks: locked.filter(({ status }) => statuses.includes(status)),
-    next: found.length < CHUNK ? null : Math.max(...ids) + 1,
+    next,
   };
 }
+
+const nextOf = (ids: readonly number[], from: number) =>
+  [...new Set(ids)]
+    .filter((id) => id >= from)
+    .sort((one, other) => one - other)
+    .slice(0, CHUNK);
 
 /** A live task alone has its key: taking it back fails where a later task has it, also one that comes just now. */
 function* takeKey(dialect: Dialect, id: number, hash: string): Work<boolean> {

@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { inChunks, list, sql } from './sql.js';
+import { inChunks, sql } from './sql.js';
 import type { TaskRow } from './task.row.js';
 import { rows, type Work } from './work.js';
 
@@ -23,6 +23,6 @@ export function* lockFreeTasks(dialect: Dialect, ids: readonly number[]): Work<L
   const missing = ids.filter((id) => !own.has(id));
   if (missing.length === 0) return { own, strange: new Set() };
   const there = yield* rows<Pick<TaskRow, 'id'>>(sql`
-    SELECT id FROM tbl_redotask WHERE id IN (${list(missing)})`);
+    SELECT id FROM tbl_redotask WHERE ${dialect.isAmong(sql`id`, missing)}`);
   return { own, strange: new Set(there.map(({ id }) => Number(id))) };
 }

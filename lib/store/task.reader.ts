@@ -1,7 +1,7 @@
 import type { Dialect } from './dialect.js';
 import { isType } from './ledger.js';
 import { decodeHandlers, decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
-import { joined, list, sql, type Statement } from './sql.js';
+import { joined, sql, type Statement } from './sql.js';
 import { type DeadReason, TASK_COLUMNS, type TaskRow, type TaskStatus } from './task.row.js';
 import { rows, type Work } from './work.js';
 
@@ -45,6 +45,7 @@ export interface TypeCount {
 }
 
 export function* readTasks(
+  dialect: Dialect,
   applicationName: string,
   filter: TaskFilter,
   page: Page,
@@ -53,16 +54,16 @@ export function* readTasks(
   const below = page.before === undefined ? [] : [sql`id < ${page.before}`];
   return yield* rows<TaskRow>(sql`
     SELECT ${TASK_COLUMNS} FROM tbl_redotask
-    WHERE ${joined([...conditions(applicationName, filter), ...below], ' AND ')}
+    WHERE ${joined([...conditions(dialect, applicationName, filter), ...below], ' AND ')}
     ORDER BY id DESC
     LIMIT ${page.limit}`);
 }
 
-export function* countTasks(applicationName: string, filter: TaskFilter): Work<number> {
+export function* countTasks(dialect: Dialect, applicationName: string, filter: TaskFilter): Work<number> {
   if (filter.ids?.length === 0) return 0;
   const [row] = yield* rows<{ count: number | string }>(sql`
     SELECT COUNT(*) AS count FROM tbl_redotask
-    WHERE ${joined(conditions(applicationName, filter), ' AND ')}`);
+    WHERE ${joined(conditions(dialect, applicationName, filter), ' AND ')}`);
   return Number(row?.count);
 }
 
@@ -125,9 +126,9 @@ export function* readPaused(applicationName: string): Work<string[]> {
   return found.map((row) => row.redo_task_id);
 }
 
-export function conditions(applicationName: string, filter: TaskFilter): Statement[] {
+export function conditions(dialect: Dialect, applicationName: string, filter: TaskFilter): Statement[] {
   const where = [sql`application_name = ${applicationName}`];
-  if (filter.ids) where.push(sql`id IN (${list(filter.ids)})`);
+  if (filter.ids) where.push(dialect.isAmong(sql`id`, filter.ids));
   if (filter.redoTaskId !== undefined) where.push(isType(filter.redoTaskId));
   if (filter.status !== undefined) where.push(sql`status = ${filter.status}`);
   if (filter.deadReason !== undefined) where.push(sql`dead_reason = ${filter.deadReason}`);

@@ -119,4 +119,23 @@ forEachDatabase((database) => {
         );
       },
     );
+
+  // SQLite does not tell how much it reads.
+  if (kind !== 'sqlite')
+    test('tasks that a person names are looked up, however many others there are', async () => {
+      const { redo, dataSource } = await start({ handlers: { job: {} }, options: { worker: false } });
+      await redo.addRedoTasks('job', range(1_000), { delay: DAY });
+      for (let count = 1_000; count < 64_000; count *= 2)
+        await schema.query(`
+          INSERT INTO tbl_redotask (application_name, redo_task_id, max_attempts, req_param, next_exec_time, add_time)
+          SELECT application_name, redo_task_id, max_attempts, req_param, next_exec_time, add_time FROM tbl_redotask`);
+      const last = (await redo.list({}, { limit: 1 }))[0]!.id;
+      const ids = range(1_200).map((index) => last - index);
+      await analyze(schema);
+      const readings = noteRowsRead(dataSource);
+      expect(await redo.count({ ids })).toBe(1_200);
+      expect(await redo.discard({ ids }, 'not wanted')).toBe(1_200);
+      expect(readings.map(({ head }) => head)).toContain('UPDATE tbl_redotask');
+      expect(readings.filter(({ read }) => read > ids.length)).toEqual([]);
+    });
 });

@@ -107,7 +107,7 @@ class Instance {
   }
 
   async read(): Promise<void> {
-    await this.database.read(() => readClaimed(this.identity.id, this.held));
+    await this.database.read(() => readClaimed(this.database.dialect, this.identity.id, this.held));
   }
 
   async begin(): Promise<void> {

@@ -32,10 +32,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^SELECT id FROM tbl_redo_worker WHERE application_name/, 'read who lives'],
   [/tbl_redotask AS task.+SKIP LOCKED/s, 'lock … if free'],
   [/tbl_redotask AS task.+FOR UPDATE/s, 'lock …'],
-  [/^(UPDATE tbl_redotask|DELETE task)/, 'write …'],
-  [/SELECT knocks.+FROM tbl_redotask\s+WHERE id IN .+'PENDING'/s, 'read … and its own knocks'],
+  [/^(UPDATE tbl_redotask|UPDATE JSON_TABLE.+ tbl_redotask |DELETE task)/s, 'write …'],
+  [/SELECT knocks.+FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'/s, 'read … and its own knocks'],
   [/FROM tbl_redotask\s+WHERE id IN .+status = 'PENDING'$/s, 'read …'],
-  [/^SELECT id FROM tbl_redotask WHERE id IN \([?, ]+\)$/, 'read which of … exist'],
+  [/^SELECT id FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)$/, 'read which of … exist'],
   // What is found without a lock is judged again under one: the model leaves it out.
   [/^SELECT (id|redo_task_id) FROM tbl_redotask\s+WHERE application_name/, ''],
 ];
@@ -221,7 +221,7 @@ describe('the model sends what lib sends, in the same order, when', () => {
     ],
     [
       'it reads what it has claimed, or reads again what it holds',
-      () => sentByLib(readClaimed('own', [1])),
+      () => sentByLib(readClaimed(dialect, 'own', [1])),
       () => sentByModel({ kind: 'readClaimed', life: 0, claimed: [1] }),
     ],
     [

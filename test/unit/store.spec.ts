@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { share } from '../../lib/store/claim.js';
 import type { DueTask } from '../../lib/store/ledger.js';
-import { byId, inChunks, joined, list, sql } from '../../lib/store/sql.js';
+import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
+import { inChunks, joined, list, sql } from '../../lib/store/sql.js';
 import { decodeErrors, decodeTask, limitOf, type TaskRow, withError } from '../../lib/store/task.row.js';
 
 describe('sql', () => {
@@ -23,14 +24,14 @@ describe('sql', () => {
       text: 'a = ? OR b = ?',
       values: [1, 2],
     });
-    const items = [
-      { id: 7, to: 'x' },
-      { id: 8, to: 'y' },
-    ];
-    expect(byId(sql`name`, items, ({ to }) => to)).toMatchObject({
-      text: 'CASE id WHEN ? THEN ? WHEN ? THEN ? ELSE name END',
-      values: [7, 'x', 8, 'y'],
-    });
+  });
+
+  test('a long list is cut on MariaDB, which makes a table of 1,000 values', () => {
+    const values = Array.from({ length: 1_001 }, (_, index) => index);
+    const statement = mysqlDialect.isAmong(sql`id`, values);
+    expect(statement.text.split(' OR ').map((part) => part.split('?').length - 1)).toEqual([500, 500, 1]);
+    expect(statement.values).toEqual(values);
+    expect(mysqlDialect.isAmong(sql`id`, [7, 8])).toMatchObject({ text: '(id IN (?, ?))', values: [7, 8] });
   });
 
   test('parameters are numbered in the order of their values where a driver wants that, however statements are nested', () => {
