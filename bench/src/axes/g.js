@@ -19,7 +19,7 @@ const axis = ({ id, title, kind, peers }) => ({
   async prepare(stand, { tasks, backlog }) {
     const [worker] = await stand.open();
     await worker.do('fill', { tasks: backlog, kind });
-    await worker.do('warmUp', { tasks: Math.ceil(tasks * 0.15), limit: 20_000 });
+    await worker.do('warmUp', { tasks, limit: 20_000 });
     return worker;
   },
   async turn(stand, { tasks, limit }, worker) {

@@ -16,7 +16,7 @@ export default {
   contestants: (database) => [ours(database), byHand(database)],
   async turn(stand, { tasks, limit, snapshotMinutes }) {
     const [worker] = await stand.open();
-    await worker.do('warmUp', { tasks: Math.ceil(tasks * 0.15), limit: 8_000 });
+    await worker.do('warmUp', { tasks, limit: 8_000 });
     const snapshot = await openSnapshot(stand.contestant.store, stand.url);
     const openedAt = performance.now();
     const rates = [];
