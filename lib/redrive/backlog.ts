@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import type { Appetite, FreeSight } from '../store/claim.js';
+import type { Appetite, DealtTask, FreeSight } from '../store/claim.js';
+import type { Wanted } from '../store/ledger.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
+import { Frontier } from './frontier.js';
 import { Pace } from './pace.js';
 import type { HeldTask, WorkerLife } from './worker.life.js';
 
@@ -27,6 +29,7 @@ export class Backlog {
 
   private paused: ReadonlySet<string> = new Set();
   private readonly due = new DueTypes(HORIZON);
+  private readonly frontier = new Frontier();
   private readonly pace = new Pace(LONGEST_HOLD / 2);
 
   constructor(
@@ -46,6 +49,7 @@ export class Backlog {
   expectAll(): void {
     this.paused = new Set();
     this.epoch += 1;
+    this.frontier.clear();
     for (const { redoTaskId } of this.registry.handledTypes()) this.due.mark(redoTaskId);
   }
 
@@ -76,14 +80,25 @@ export class Backlog {
     this.paused = paused;
   }
 
+  /** What a claim dealt, and of which types there is more. */
+  dealt({ perType, from }: Appetite, tasks: readonly DealtTask[], more: ReadonlySet<string>): void {
+    const farthest = new Map<string, number>();
+    for (const { redoTaskId, dueTime } of tasks)
+      if (more.has(redoTaskId))
+        farthest.set(redoTaskId, Math.max(dueTime, farthest.get(redoTaskId) ?? dueTime));
+    this.frontier.clear([...perType.keys()].filter((type) => !farthest.has(type)));
+    for (const [type, dueTime] of farthest) this.frontier.reached(type, dueTime, from);
+  }
+
   began(count: number): void {
     this.pace.add(count);
   }
 
   /** What an idle instance looks for: one id of each type tells enough. */
-  lookout(): Map<string, number> {
+  lookout(): Wanted {
     const types = this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
-    return new Map(types.filter((type) => !this.paused.has(type)).map((type) => [type, 1]));
+    const perType = new Map(types.filter((type) => !this.paused.has(type)).map((type) => [type, 1]));
+    return { perType, from: new Map() };
   }
 
   /** What to claim now, or undefined. */
@@ -98,7 +113,8 @@ export class Backlog {
       if (most > 0) perType.set(redoTaskId, most);
     }
     const enoughHeld = life.held.size > Math.max(0, total);
-    const appetite = { total: Math.max(0, total), perType, lastServed: this.lastServed };
+    const from = this.frontier.from(perType.keys());
+    const appetite = { total: Math.max(0, total), perType, from, lastServed: this.lastServed };
     return this.reapWanted || (perType.size > 0 && !enoughHeld) ? appetite : undefined;
   }
 

@@ -82,7 +82,7 @@ export class Claimer {
       const sentAt = performance.now();
       const claimed = await this.ask(life, turn, appetite);
       if (claimed.kind === 'locked') return claimed;
-      this.learn(claimed, epoch);
+      this.learn(claimed, appetite, epoch);
       if (life.over) return claimed;
       life.lease.renewed(sentAt);
       for (const { id, redoTaskId } of claimed.taken) life.claimed.set(id, redoTaskId);
@@ -128,10 +128,11 @@ export class Claimer {
     }
   }
 
-  private learn(claimed: Extract<Claim, { kind: 'claimed' }>, epoch: number): void {
+  private learn(claimed: Extract<Claim, { kind: 'claimed' }>, appetite: Appetite, epoch: number): void {
     this.clock.set(claimed.sight.now);
     this.backlog.remember(claimed.sight, epoch);
     this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
+    this.backlog.dealt(appetite, [...claimed.expired, ...claimed.taken], claimed.more);
     for (const type of claimed.passedOver) this.backlog.expect(type, LOCKED_FOR);
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }

@@ -6,6 +6,7 @@ import {
   lockLapsed,
   look,
   type Sight,
+  type Wanted,
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
@@ -19,9 +20,8 @@ import { rows, type Work } from './work.js';
 export const lockResource = (applicationName: string) => `nestjs-redo:${applicationName}`;
 
 /** How much a worker wants: in all, and of each task type. */
-export interface Appetite {
+export interface Appetite extends Wanted {
   readonly total: number;
-  readonly perType: ReadonlyMap<string, number>;
   /** The type that was served last: it comes last now. */
   readonly lastServed: string | undefined;
 }
@@ -66,7 +66,7 @@ export function* claim(
   const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (!lockRow) return { kind: 'locked' };
 
-  const sight = yield* lookPastHeld(dialect, worker, holding, appetite.perType, heldElsewhere);
+  const sight = yield* lookPastHeld(dialect, worker, holding, appetite, heldElsewhere);
   const { reaped, locked } = yield* reapLapsed(dialect, worker, sight.workers);
   const { dealt, more } = share(sight.due, appetite);
   const ended = yield* endExpired(
@@ -89,7 +89,7 @@ export function* claim(
 
 /**
  * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
- * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them.
+ * left out. Where less is found than wanted it looks from the start. Ids of a lapsed worker are left out too until it is reaped; the next look has them.
  *
  * @param holding what this worker has: what it had before and settles while the look is under way is not due either
  */
@@ -97,13 +97,14 @@ export function* lookPastHeld(
   dialect: Dialect,
   worker: WorkerIdentity,
   holding: () => Holding,
-  perType: ReadonlyMap<string, number>,
+  wanted: Wanted,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<FreeSight> {
+  const { perType, from } = wanted;
   const before = holding();
   const margin = (type: string) => (heldElsewhere.get(type) ?? 0) + countOf(before, type);
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
-  const sight = yield* look(dialect, worker.applicationName, asked);
+  const sight = yield* look(dialect, worker.applicationName, { perType: asked, from });
   const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
   const own = heldByType([before, holding()]);
   const due = new Map<string, readonly DueTask[]>();
@@ -111,8 +112,13 @@ export function* lookPastHeld(
     const free = tasks.filter(({ id }) => !others.get(type)?.has(id) && !own.get(type)?.has(id));
     const full = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
     if (full && sizeOf(others, type) > (heldElsewhere.get(type) ?? 0))
-      return yield* lookPastHeld(dialect, worker, holding, perType, sizes(others));
+      return yield* lookPastHeld(dialect, worker, holding, wanted, sizes(others));
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
+  }
+  const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
+  if ([...from.keys()].some(isShort)) {
+    const fromTheStart = { perType, from: new Map<string, number>() };
+    return yield* lookPastHeld(dialect, worker, holding, fromTheStart, sizes(others));
   }
   return { ...sight, due, heldElsewhere: sizes(others) };
 }
@@ -141,7 +147,7 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
  */
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
-  { total, perType, lastServed }: Appetite,
+  { total, perType, lastServed }: Omit<Appetite, 'from'>,
 ): { dealt: DealtTask[]; more: Set<string> } {
   const dealt: DealtTask[] = [];
   const types = [...due.keys()].sort();

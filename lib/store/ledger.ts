@@ -49,8 +49,18 @@ export interface Sight {
   readonly due: ReadonlyMap<string, readonly DueTask[]>;
 }
 
+/** What a look asks for. */
+export interface Wanted {
+  /** Task type → how many ids at most. */
+  readonly perType: ReadonlyMap<string, number>;
+  /** Task type → nothing that has been due for longer is looked for, epoch ms; a type that is not here: everything is. */
+  readonly from: ReadonlyMap<string, number>;
+}
+
 export interface DueTask {
   readonly id: number;
+  /** Since when it has been due, epoch ms. */
+  readonly dueTime: number;
   readonly expired: boolean;
 }
 
@@ -130,23 +140,19 @@ const MOST_TYPES = 100;
  * The one question of an idle instance, and, asked again under the lock row, the claim: who lives, what is paused, what
  * is due. One statement, so all of it is of one moment (with more than 100 types: the ledger first, so that what is due and
  * not in it is free).
- *
- * @param wanted the task types to look for and how many ids of each at most
  */
-export function* look(
-  dialect: Dialect,
-  applicationName: string,
-  wanted: ReadonlyMap<string, number>,
-): Work<Sight> {
-  const [first = [], ...others] = inChunks([...wanted], MOST_TYPES);
+export function* look(dialect: Dialect, applicationName: string, { perType, from }: Wanted): Work<Sight> {
+  const arms = [...perType].map(([redoTaskId, most]) =>
+    dueArm(dialect, applicationName, redoTaskId, most, from.get(redoTaskId)),
+  );
+  const [first = [], ...others] = inChunks(arms, MOST_TYPES);
   const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
-  for (const some of others)
-    seen.push(...(yield* rows<SightRow>(joined(dueArms(dialect, applicationName, some), ' UNION ALL '))));
+  for (const some of others) seen.push(...(yield* rows<SightRow>(joined(some, ' UNION ALL '))));
   const of = (kind: SightRow['kind']) => seen.filter((row) => row.kind === kind);
   const due = new Map<string, DueTask[]>();
-  for (const { name, number, flag } of of('due')) {
+  for (const { name, number, flag, due_time } of of('due')) {
     const tasks = due.get(name) ?? [];
-    tasks.push({ id: Number(number), expired: Number(flag) === 1 });
+    tasks.push({ id: Number(number), dueTime: Number(due_time), expired: Number(flag) === 1 });
     due.set(name, tasks);
   }
   const now = Number(of('clock')[0]?.number);
@@ -160,38 +166,41 @@ export function* look(
   };
 }
 
-type Wanted = readonly (readonly [redoTaskId: string, most: number])[];
-
-function lookStatement(dialect: Dialect, applicationName: string, wanted: Wanted): Statement {
+function lookStatement(dialect: Dialect, applicationName: string, dueArms: readonly Statement[]): Statement {
   return joined(
     [
       sql`
-    SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, NULL AS host, NULL AS held, NULL AS running`,
+    SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, 0 AS due_time,
+           NULL AS host, NULL AS held, NULL AS running`,
       sql`
-    SELECT 'worker', id, lease_until, pid, host, held, running
+    SELECT 'worker', id, lease_until, pid, 0, host, held, running
     FROM tbl_redo_worker WHERE application_name = ${applicationName}`,
       sql`
-    SELECT 'pause', redo_task_id, pause_time, 0, NULL, NULL, NULL
+    SELECT 'pause', redo_task_id, pause_time, 0, 0, NULL, NULL, NULL
     FROM tbl_redo_pause WHERE application_name = ${applicationName}`,
-      ...dueArms(dialect, applicationName, wanted),
+      ...dueArms,
     ],
     ' UNION ALL ',
   );
 }
 
-/** Each is one range of the index of due tasks, in its order. */
-const dueArms = (dialect: Dialect, applicationName: string, wanted: Wanted): Statement[] =>
-  wanted.map(([redoTaskId, most]) =>
-    dialect.unionMember(sql`
+/** One range of the index of due tasks, in its order. */
+const dueArm = (
+  dialect: Dialect,
+  applicationName: string,
+  redoTaskId: string,
+  most: number,
+  from: number | undefined,
+): Statement =>
+  dialect.unionMember(sql`
       SELECT 'due' AS kind, redo_task_id AS name, id AS number,
              CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
-             NULL AS host, NULL AS held, NULL AS running
+             next_exec_time AS due_time, NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${isType(redoTaskId)}
-        AND next_exec_time <= ${dialect.now}
+        AND next_exec_time <= ${dialect.now} ${from === undefined ? nothing : sql`AND next_exec_time >= ${from}`}
       ORDER BY next_exec_time, id
-      LIMIT ${most}`),
-  );
+      LIMIT ${most}`);
 
 /** MySQL and MariaDB compare without regard to blanks at the end: rows of another type would take the places of this one's. */
 export const isType = (redoTaskId: string): Statement =>
@@ -211,6 +220,7 @@ interface SightRow extends Pick<WorkerRow, 'host' | 'held' | 'running'> {
   readonly name: string;
   readonly number: number | string;
   readonly flag: number | string;
+  readonly due_time: number | string;
 }
 
 /** Not subtracted by the database: what somebody wrote there by hand may be out of its range. */

@@ -63,6 +63,23 @@ forEachDatabase((database) => {
     expect(await other.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
   });
 
+  test('while there is more than it takes, a claim goes on where the last one ended; where it finds less, it looks from the start', async () => {
+    const log = new StatementLog();
+    const app = await start({
+      handlers: { job: () => {} },
+      options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 10, batchSize: 10 },
+      dataSource: log.options(schema),
+    });
+    await app.redo.redrive();
+    await (await producer('job')).redo.addRedoTasks('job', range(50));
+    log.clear();
+    expect(await app.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
+    const goesOn = log.matching(/'clock' AS kind/).map(({ text }) => /next_exec_time >= /.test(text));
+    expect(goesOn[0]).toBe(false);
+    expect(goesOn).toContain(true);
+    expect(goesOn.at(-1)).toBe(false);
+  });
+
   describe('the lock row', () => {
     const locks = () =>
       schema.query<{ resource: string }>('SELECT resource FROM tbl_pessimistic_lock ORDER BY resource');
@@ -280,6 +297,27 @@ forEachServer((database) => {
     await schema.query('DELETE FROM tbl_redotask');
   });
   afterAll(() => schema.drop());
+
+  test('a task that is committed late, due before those that were claimed meanwhile, runs in the same pass', async () => {
+    const [added, committed] = [gate(), gate()];
+    const schedule = { cron: '0 0 0 1 1 *' };
+    await start({
+      handlers: { job: () => committed.passed },
+      options: { schedule, concurrency: 5, batchSize: 5 },
+    });
+    await app.redo.redrive();
+    const late = app.dataSource.transaction(async (manager) => {
+      await app.redo.addRedoTask('job', 'late', { manager });
+      added.open();
+      await waitFor(() => app.all('started').length === 5, { what: 'others to begin' });
+    });
+    await added.passed;
+    await app.redo.addRedoTasks('job', range(40));
+    const pass = app.redo.redrive();
+    await late;
+    committed.open();
+    expect(await pass).toMatchObject({ claimed: 41, succeeded: 41 });
+  });
 
   describe('a lock row that a stranger holds', () => {
     test('keeps everybody from claiming, and no connection waits for it', async () => {

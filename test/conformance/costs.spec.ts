@@ -26,8 +26,8 @@ const COSTS = {
   addWithTakenKey: { sqlite: 4, mariadb: 6, mysql: 6, postgres: 5 },
   successOfHundred: { sqlite: 14, mariadb: 16, mysql: 16, postgres: 14 },
   failureOfHundred: { sqlite: 14, mariadb: 16, mysql: 16, postgres: 14 },
-  /** 11 claims, the last of which finds nothing, and 10 times all the rest. */
-  drainOfThousand: { sqlite: 145, mariadb: 167, mysql: 167, postgres: 146 },
+  /** 11 claims, the last of which finds nothing, also when it looks from the start, and 10 times all the rest. */
+  drainOfThousand: { sqlite: 146, mariadb: 168, mysql: 168, postgres: 147 },
 } satisfies Record<string, Record<DatabaseKind, number>>;
 
 /** How the databases differ in what is otherwise the same. */

@@ -87,14 +87,20 @@ class Instance {
     const wanted = new Map(this.types.map((type) => [type, 1]));
     const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     return this.database.read(() =>
-      lookPastHeld(this.database.dialect, this.identity, () => NOTHING, wanted, others),
+      lookPastHeld(
+        this.database.dialect,
+        this.identity,
+        () => NOTHING,
+        { perType: wanted, from: new Map() },
+        others,
+      ),
     );
   }
 
   /** @param heldElsewhere as for `look` */
   async claim(count: number, heldElsewhere = 0): Promise<void> {
     const perType = new Map(this.types.map((type) => [type, count]));
-    const appetite = { total: count, perType, lastServed: undefined };
+    const appetite = { total: count, perType, from: new Map(), lastServed: undefined };
     const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     const claimed = await this.turn((turn) =>
       this.database.transaction(() =>

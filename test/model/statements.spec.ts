@@ -143,13 +143,13 @@ const claimed = (script: Script<readonly Row[] | number>) =>
       worker,
       turn(),
       nothing,
-      { total: 3, perType: new Map([['job', 3]]), lastServed: undefined },
+      { total: 3, perType: new Map([['job', 3]]), from: new Map(), lastServed: undefined },
       new Map(),
     ),
     { 'lock the lock row': [[{ id: 1 }]], ...script },
   );
 const clock = { kind: 'clock', name: '', number: 5_000, flag: 0 };
-const due = (id: number, flag = 0) => ({ kind: 'due', name: 'job', number: id, flag });
+const due = (id: number, flag = 0) => ({ kind: 'due', name: 'job', number: id, flag, due_time: 1 });
 const lapsed = {
   kind: 'worker',
   name: 'other',

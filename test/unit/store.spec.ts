@@ -81,7 +81,7 @@ describe('sql', () => {
 });
 
 describe('share', () => {
-  const tasks = (...ids: number[]): DueTask[] => ids.map((id) => ({ id, expired: false }));
+  const tasks = (...ids: number[]): DueTask[] => ids.map((id) => ({ id, dueTime: 1, expired: false }));
   const deal = (
     due: Record<string, number[]>,
     total: number,
