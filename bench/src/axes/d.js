@@ -12,14 +12,14 @@ const axis = (count) => ({
   contestants: (database) => [ours(database), graphileWorker],
   async turn(stand, { tasks, limit }) {
     const workers = await stand.open({ count });
-    const run = async (some) => {
-      await workers[0].do('fill', { tasks: some });
-      return stand.measure(workers, () => together(workers, some, limit));
-    };
-    await run(1_500 * count);
-    await Promise.all(workers.map((one) => one.do('rest')));
     // Twice as many, so that several processes have something to do.
-    const { result, usage } = await run(2 * tasks);
+    const run = async () => {
+      await workers[0].do('fill', { tasks: 2 * tasks });
+      return stand.measure(workers, () => together(workers, 2 * tasks, limit));
+    };
+    await run();
+    await Promise.all(workers.map((one) => one.do('rest')));
+    const { result, usage } = await run();
     return { ...rateOf(result), usage, details: { 'smallest share': result.smallestShare } };
   },
   goals: (database) => [

@@ -56,8 +56,8 @@ export default [
     id: 'E2',
     title: 'idle pick-up, added in another process',
     elsewhere: true,
-    tasks: 30,
-    gap: 1.5 * INTERVAL,
+    tasks: 100,
+    gap: 0.5 * INTERVAL,
     goals: (database) => [{ atMost: INTERVAL / 2, of: ours(database).key }],
   }),
 ];

@@ -10,6 +10,7 @@ const TUNED = [
   { concurrency: 1_000, batchSize: 2_000 },
   { concurrency: 2_000, batchSize: 4_000 },
 ];
+const MANY = [{ concurrency: 200, batchSize: 400 }];
 const require = createRequire(import.meta.url);
 
 /** @type {import('./side.js').Side} */
@@ -21,7 +22,7 @@ export default {
     default: [{}],
     tuned: TUNED,
     // What each has in hand, all others have to look past.
-    many: [{ concurrency: 200, batchSize: 400 }],
+    many: MANY,
     failing: TUNED,
     slow: [{ concurrency: 500, batchSize: 1_000 }],
   },
