@@ -13,7 +13,7 @@ import {
 import { reap, type Reaped, typesOf } from './reap.js';
 import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
-import { CLAIMED_COLUMNS, type ClaimedRow, decodeTask, type DecodedTask } from './task.row.js';
+import { CLAIMED_COLUMNS, type ClaimedRow, decodeTask, type DecodedTask, IS_PENDING } from './task.row.js';
 import type { Turn } from './turn.js';
 import { rows, type Work } from './work.js';
 
@@ -134,7 +134,7 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
   const found = yield* rows<ClaimedRow & { knocks: number | string | null }>(sql`
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
-    WHERE ${dialect.isAmong(sql`id`, ids)} AND status = 'PENDING'`);
+    WHERE ${dialect.isAmong(sql`id`, ids)} AND ${IS_PENDING}`);
   const byId = new Map(found.map((row) => [Number(row.id), row]));
   return ids
     .flatMap((id) => byId.get(id) ?? [])

@@ -4,10 +4,11 @@ import type { Dialect } from './dialect.js';
 import { deleteRow, type Holding, type LedgerEntry } from './ledger.js';
 import { settleEach } from './settle.js';
 import type { Settlement } from './settlement.js';
-import { inChunks, list, sql } from './sql.js';
+import { inChunks, sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
 import {
   decodeErrors,
+  IS_PENDING,
   limitOf,
   type StoredError,
   TASK_COLUMNS,
@@ -70,7 +71,7 @@ function* chargeRunning(
     found.push(
       ...(yield* rows<(typeof found)[number]>(sql`
         SELECT ${TASK_COLUMNS}, ${dialect.now} AS now FROM tbl_redotask
-        WHERE id IN (${list(some)}) AND status = 'PENDING'`)),
+        WHERE ${dialect.isAmong(sql`id`, some)} AND ${IS_PENDING}`)),
     );
   return found.flatMap((row) => {
     const id = Number(row.id);

@@ -35,6 +35,12 @@ export interface TaskRow {
 export const TASK_COLUMNS: Statement = sql`id, redo_task_id, status, max_attempts, exec_times, try_forever, req_param,
   next_exec_time, expire_time, add_time, dead_reason, dead_detail, dedupe_key, errors`;
 
+/**
+ * Of rows that are found by their ids. So written that no index answers it: PostgreSQL, whose statistics may be of a moment at which
+ * nothing was pending, would else read through all that ever was.
+ */
+export const IS_PENDING: Statement = sql`COALESCE(status, '') = 'PENDING'`;
+
 /** What the engine reads of a row that it has claimed. */
 export const CLAIMED_COLUMNS: Statement = sql`id, redo_task_id, max_attempts, exec_times, try_forever, req_param,
   expire_time, add_time, errors`;

@@ -34,7 +34,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/tbl_redotask AS task.+FOR UPDATE/s, 'lock …'],
   [/^(UPDATE tbl_redotask|UPDATE JSON_TABLE.+ tbl_redotask |DELETE task)/s, 'write …'],
   [/SELECT knocks.+FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'/s, 'read … and its own knocks'],
-  [/FROM tbl_redotask\s+WHERE id IN .+status = 'PENDING'$/s, 'read …'],
+  [/FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'$/s, 'read …'],
   [/^SELECT id FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)$/, 'read which of … exist'],
   // What is found without a lock is judged again under one: the model leaves it out.
   [/^SELECT (id|redo_task_id) FROM tbl_redotask\s+WHERE application_name/, ''],
