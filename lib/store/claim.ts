@@ -89,7 +89,8 @@ export function* claim(
 
 /**
  * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
- * left out. Where less is found than wanted it looks from the start. Ids of a lapsed worker are left out too until it is reaped; the next look has them.
+ * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. Where less is found than wanted
+ * it looks again from the start.
  *
  * @param holding what this worker has: what it had before and settles while the look is under way is not due either
  */
