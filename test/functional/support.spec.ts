@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { createDatabase, forEachDatabase, forEachServer } from '../support/databases.js';
 import { fakeClock } from '../support/faketime.js';
+import { freePort } from '../support/free-port.js';
+import { openConnection } from '../support/server-connection.js';
 import { startServer } from '../support/servers.js';
 import { spawnNode } from '../support/spawn-node.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
-import { currentTestRun } from '../support/test-run.js';
+import { currentTestRun, publishTestRun } from '../support/test-run.js';
 import { waitFor } from '../support/wait-for.js';
 import { isCi, wantedDatabases } from '../support/wanted-databases.js';
 
@@ -157,6 +159,18 @@ forEachServer((database) => {
     expect(await schema.query('SELECT id FROM note')).toEqual([{ id: 1 }]);
     await schema.drop();
   });
+});
+
+test('a server that the run started and that is gone is reported with the end of its log', async () => {
+  const run = currentTestRun();
+  afterwards(() => publishTestRun(run));
+  const log = join(run.directory, 'gone.log');
+  await writeFile(log, 'started\nmariadbd got signal 11\n');
+  const url = `mariadb://root@127.0.0.1:${await freePort()}/`;
+  publishTestRun({ ...run, databases: [{ kind: 'mariadb', version: '10.11', url, log }] });
+  await expect(openConnection(`${url}schema`)).rejects.toThrow(
+    /ECONNREFUSED[^]*log ends:\nstarted\nmariadbd got signal 11$/,
+  );
 });
 
 describe('a process of one’s own', () => {

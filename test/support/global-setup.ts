@@ -47,8 +47,8 @@ async function startDatabase(
 ): Promise<RunDatabase | { kind: DatabaseKind; why: string }> {
   if (kind === 'sqlite') return { kind, url: '', version: sqliteVersion() };
   try {
-    const { url, version } = await sharedServer(kind, keeper);
-    return { kind, url, version };
+    const { url, version, log } = await sharedServer(kind, keeper);
+    return { kind, url, version, ...(log && { log }) };
   } catch (error) {
     if (kind !== 'mysql' || !(error instanceof ServerUnavailable)) throw error;
     if (isCi()) throw new Error(`${error.message} (CI is set, so it is not left out)`, { cause: error });

@@ -1,9 +1,10 @@
 import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { chmod, chown, mkdtemp, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { endOfFile } from './end-of-file.js';
 import { freePort } from './free-port.js';
 import { type Keeper } from './keeper.js';
 import { childrenOf } from './process-tree.js';
@@ -98,7 +99,7 @@ export class PrivateServer {
     const { program, args } = await this.kind.initialise(this.program, this.data);
     const child = this.spawnLogged(program, args);
     const [code] = (await once(child, 'exit')) as [number | null];
-    if (code !== 0) throw new Error(`${program} failed (exit ${code}):\n${await this.endOfLog()}`);
+    if (code !== 0) throw new Error(`${program} failed (exit ${code}):\n${await endOfFile(this.log)}`);
   }
 
   private async startOnFreePort(): Promise<void> {
@@ -125,7 +126,7 @@ export class PrivateServer {
       interval: 50,
       what: `${this.kind.name} to answer on port ${this.port}`,
     });
-    if (hasEnded(child)) throw new Error(`${this.program} ended at once:\n${await this.endOfLog()}`);
+    if (hasEnded(child)) throw new Error(`${this.program} ended at once:\n${await endOfFile(this.log)}`);
     this.version = answer;
   }
 
@@ -146,12 +147,9 @@ export class PrivateServer {
     return join(this.directory, 'data');
   }
 
-  private get log(): string {
+  /** The file it writes what happens to. */
+  get log(): string {
     return join(this.directory, 'server.log');
-  }
-
-  private async endOfLog(): Promise<string> {
-    return (await readFile(this.log, 'utf8')).split('\n').slice(-25).join('\n');
   }
 }
 

@@ -1,5 +1,6 @@
 import { openMysql } from './mysql-connection.js';
 import { openPostgres } from './postgres-connection.js';
+import { endOfServerLog } from './test-run.js';
 
 export interface ServerAddress {
   host: string;
@@ -50,8 +51,15 @@ export function atAddress(url: string, { host, port }: { host: string; port: num
 }
 
 /** @param url of a server, or of a schema on it */
-export function openConnection(url: string): Promise<ServerConnection> {
-  return isPostgres(url) ? openPostgres(parseServerUrl(url)) : openMysql(parseServerUrl(url));
+export async function openConnection(url: string): Promise<ServerConnection> {
+  const address = parseServerUrl(url);
+  try {
+    return await (isPostgres(url) ? openPostgres(address) : openMysql(address));
+  } catch (error) {
+    const log = await endOfServerLog(url);
+    if (!log) throw error;
+    throw new Error(`${(error as Error).message}\nThe server's log ends:\n${log}`, { cause: error });
+  }
 }
 
 export async function withConnection<T>(

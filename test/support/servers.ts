@@ -58,7 +58,7 @@ export async function startServer(
 export async function sharedServer(
   name: ServerKindName,
   keeper: Keeper,
-): Promise<{ url: string; version: string }> {
+): Promise<{ url: string; version: string; log?: string }> {
   const kind = SERVER_KINDS[name];
   const url = urlFromEnvironment(kind);
   if (url) return { url, version: await checkedVersion(kind, url) };

@@ -1,3 +1,4 @@
+import { endOfFile } from './end-of-file.js';
 import { type ServerKindName } from './server-kinds.js';
 
 export type DatabaseKind = 'sqlite' | ServerKindName;
@@ -19,6 +20,8 @@ export interface RunDatabase {
   version: string;
   /** The server; empty for SQLite. */
   url: string;
+  /** Of a server that the run started itself: the file it writes what happens to. */
+  log?: string;
 }
 
 const VARIABLE = 'REDO_TEST_RUN';
@@ -31,6 +34,13 @@ export function currentTestRun(): TestRun {
   const run = process.env[VARIABLE];
   if (!run) throw new Error('the databases of the test run are unknown: start the tests by `npm test`');
   return JSON.parse(run) as TestRun;
+}
+
+/** The end of the log of the server that this URL names, if the run started that server itself. */
+export async function endOfServerLog(url: string): Promise<string | undefined> {
+  const { databases } = process.env[VARIABLE] ? currentTestRun() : { databases: [] };
+  const { log } = databases.find((database) => database.url !== '' && url.startsWith(database.url)) ?? {};
+  return log && endOfFile(log);
 }
 
 export function schemaPrefix(run: TestRun): string {
