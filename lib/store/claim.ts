@@ -89,8 +89,8 @@ export function* claim(
 
 /**
  * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
- * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. Where less is found than wanted
- * it looks again from the start.
+ * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. For types of which less is found
+ * than wanted it looks again from the start.
  *
  * @param holding what this worker has: what it had before and settles while the look is under way is not due either
  */
@@ -117,11 +117,11 @@ export function* lookPastHeld(
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
-  if ([...from.keys()].some(isShort)) {
-    const fromTheStart = { perType, from: new Map<string, number>() };
-    return yield* lookPastHeld(dialect, worker, holding, fromTheStart, sizes(others));
-  }
-  return { ...sight, due, heldElsewhere: sizes(others) };
+  const short = new Map([...perType].filter(([type]) => from.has(type) && isShort(type)));
+  if (short.size === 0) return { ...sight, due, heldElsewhere: sizes(others) };
+  const fromTheStart = { perType: short, from: new Map<string, number>() };
+  const again = yield* lookPastHeld(dialect, worker, holding, fromTheStart, sizes(others));
+  return { ...again, due: new Map([...[...due].filter(([type]) => !short.has(type)), ...again.due]) };
 }
 
 /** A claimed task as it was when somebody had knocked at its worker so often. */
