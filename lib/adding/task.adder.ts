@@ -101,12 +101,26 @@ export class TaskAdder {
     const now = await this.checkInstants(tasks[0] as NewTask, ask);
     const dueIn = runAt && now !== undefined ? Math.max(0, runAt.getTime() - now) : delay;
     if (!runner) {
+      const begun = dueIn === 0 ? await this.addAndBegin(type, tasks) : undefined;
+      if (begun) return [begun];
       const added = await this.batcher.add(tasks);
       this.committed(type, added, dueIn);
       return added;
     }
     const added = await ask(() => insertTasks(this.database.dialect, tasks));
     this.commits.onCommit(runner, () => this.committed(type, added, dueIn));
+    return added;
+  }
+
+  /** A lone task that is due begins as it is added, where this instance has nothing else to begin. */
+  private async addAndBegin(
+    { redoTaskId }: RegisteredType,
+    [task, another]: readonly NewTask[],
+  ): Promise<AddedTask | undefined> {
+    const type = this.registry.handled(redoTaskId);
+    if (!type || !task || another || task.dedupeKey !== null || mayExpireAtOnce(task)) return undefined;
+    const added = await this.cycle.addAndBegin(type, task);
+    if (added) this.events.emit('added', { redoTaskId, ...added });
     return added;
   }
 
@@ -129,3 +143,10 @@ export class TaskAdder {
     this.cycle.wake(redoTaskId, dueIn);
   }
 }
+
+/** A task that expires before it may begin is judged by the database. */
+const mayExpireAtOnce = ({ expiry }: NewTask): boolean =>
+  expiry !== null && ('at' in expiry || expiry.in < A_WHILE);
+
+/** ms */
+const A_WHILE = 1_000;

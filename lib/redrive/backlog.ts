@@ -63,6 +63,10 @@ export class Backlog {
     return [...this.due.now()].every((type) => this.paused.has(type));
   }
 
+  isPaused(redoTaskId: string): boolean {
+    return this.paused.has(redoTaskId);
+  }
+
   /** ms until the next moment at which something is known to be due. */
   nextDueIn(): number {
     return this.due.next();

@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
+import { type HandledType, RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { RedoError } from '../redo.errors.js';
 import { RedoEvents } from '../redo.events.js';
 import * as messages from '../redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { lockResource } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
+import type { AddedTask, NewTask } from '../store/insert.js';
 import { LeaseLostError, register, type WorkerIdentity, writeOwnRow } from '../store/ledger.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import { Backlog } from './backlog.js';
@@ -31,6 +32,8 @@ type Step = 'register' | 'renew' | 'begin' | 'claim' | 'settle' | 'look';
 
 /** Steps that follow one another. */
 interface Lane {
+  /** A step is under way. */
+  isBusy: boolean;
   readonly nextStep: () => Step | undefined;
   /** ms until there may be something to do, unless the bell rings. */
   readonly rest: () => number;
@@ -62,10 +65,16 @@ export class RedriveCycle {
   private lookWanted = false;
   /** Claiming and settling take turns when there is work for both. */
   private claimedLast = false;
-  private readonly lanes: readonly Lane[] = [
-    { nextStep: () => this.nextOfWorker(), rest: () => this.restOfWorker() },
-    { nextStep: () => this.nextOfTasks(), rest: () => this.restOfTasks() },
-  ];
+  private readonly workerLane: Lane = {
+    isBusy: false,
+    nextStep: () => this.nextOfWorker(),
+    rest: () => this.restOfWorker(),
+  };
+  private readonly taskLane: Lane = {
+    isBusy: false,
+    nextStep: () => this.nextOfTasks(),
+    rest: () => this.restOfTasks(),
+  };
   /** Each step rests by itself when it fails: what still works goes on. */
   private readonly troubles: Readonly<Record<Step | 'handBack', Trouble>>;
 
@@ -97,7 +106,7 @@ export class RedriveCycle {
   start(): void {
     if (this.phase !== 'idle') return;
     this.phase = 'running';
-    this.loop = Promise.all(this.lanes.map((lane) => this.run(lane)));
+    this.loop = Promise.all([this.run(this.workerLane), this.run(this.taskLane)]);
   }
 
   /** Asks the one cheap question, when there is room for what it may find. */
@@ -111,6 +120,22 @@ export class RedriveCycle {
     if (this.phase !== 'running') return;
     this.backlog.expect(redoTaskId, delayMs);
     this.bell.ring();
+  }
+
+  /**
+   * Adds a task and begins it by the same COMMIT, if this worker has nothing else to begin: a lone task neither waits for a
+   * claim nor costs one.
+   *
+   * @returns `undefined`: it was not added
+   */
+  addAndBegin(type: HandledType, task: NewTask): undefined | Promise<AddedTask | undefined> {
+    const { life, workerLane } = this;
+    const isAtRest = this.phase === 'running' && !workerLane.isBusy && this.can('begin') && !this.passes.any;
+    if (!life || !isAtRest || !this.starter.couldBegin(life, type)) return undefined;
+    return new Promise((resolve, reject) => {
+      const begun = this.occupy(workerLane, this.starter.addAndBegin(life, type, task, resolve));
+      begun.then(() => resolve(undefined), reject);
+    });
   }
 
   /**
@@ -153,16 +178,24 @@ export class RedriveCycle {
     this.bell.ring();
   }
 
-  private async run({ nextStep, rest }: Lane): Promise<void> {
+  private async run(lane: Lane): Promise<void> {
     const sleeper = this.bell.sleeper();
-    while (!this.isDrained()) {
+    while (lane.isBusy || !this.isDrained()) {
       // Asked first: what falls due between the two questions is done, and not slept over.
-      const ms = rest();
-      const step = nextStep();
-      if (step) {
-        await this.attempt(step);
-        this.bell.ring();
-      } else await sleeper.rest(ms);
+      const ms = lane.rest();
+      const step = lane.isBusy ? undefined : lane.nextStep();
+      if (step) await this.occupy(lane, this.attempt(step));
+      else await sleeper.rest(ms);
+    }
+  }
+
+  private async occupy<T>(lane: Lane, step: Promise<T>): Promise<T> {
+    lane.isBusy = true;
+    try {
+      return await step;
+    } finally {
+      lane.isBusy = false;
+      this.bell.ring();
     }
   }
 

@@ -1,11 +1,15 @@
+import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import type { HandledType } from '../handlers/handler.registry.js';
 import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import { begin } from '../store/begin.js';
+import { addRunning, begin } from '../store/begin.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
+import type { AddedTask, NewTask } from '../store/insert.js';
 import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
 import { execute } from './task.executor.js';
+import type { ClaimedTask } from '../store/task.row.js';
 import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
 
 /** Begins held tasks: their handlers run once their mark in the ledger is committed. */
@@ -45,6 +49,61 @@ export class Starter {
       this.run(life, starts);
       return true;
     } finally {
+      turn.leave();
+    }
+  }
+
+  /** Whether a task of this type that were there now would be the only one to begin, and could. */
+  couldBegin(life: WorkerLife, { redoTaskId, policy }: HandledType): boolean {
+    const { concurrency = Infinity } = policy;
+    const hasNothingElse = life.claimed.size + life.held.size === 0 && this.backlog.isEmpty;
+    const hasRoom = this.backlog.freeSlots(life) > 0 && life.loadOf(redoTaskId) < concurrency;
+    return hasNothingElse && hasRoom && !this.backlog.isPaused(redoTaskId);
+  }
+
+  /**
+   * Adds a task and begins it by the same COMMIT.
+   *
+   * @param tell is called when it is added, before it begins; never: it was not added
+   */
+  async addAndBegin(
+    life: WorkerLife,
+    type: HandledType,
+    newTask: NewTask,
+    tell: (added: AddedTask) => void,
+  ): Promise<void> {
+    const { dialect } = this.database;
+    const heldTask = (task: ClaimedTask): HeldTask => ({ task, type, since: performance.now(), knocks: 0 });
+    const turn = life.turns.next();
+    let stage = 'waits for a connection' as 'waits for a connection' | 'open' | 'commits';
+    try {
+      const sentAt = performance.now();
+      const { added, marked } = await this.database.transaction(function* () {
+        stage = 'open';
+        life.added.clear();
+        const written = yield* addRunning(dialect, life.identity, turn, newTask, (task) => {
+          life.added.set(task.id, task.redoTaskId);
+          return life.holding(new Set(), [heldTask(task)]);
+        });
+        stage = 'commits';
+        return written;
+      }, life.patience);
+      tell(added);
+      // Whoever added it goes on before its handler does.
+      await turnOfTheEventLoop();
+      if (!marked) this.backlog.expect(type.redoTaskId);
+      else if (!life.over) {
+        life.lease.renewed(sentAt);
+        this.run(life, [heldTask(marked)]);
+      }
+    } catch (error) {
+      // Rolled back: it may be this worker's row alone that can't be written.
+      if (stage === 'open') return;
+      // Its answer may be lost: then the task is there.
+      this.backlog.expect(type.redoTaskId);
+      throw error;
+    } finally {
+      life.added.clear();
       turn.leave();
     }
   }

@@ -42,6 +42,8 @@ export class WorkerLife {
   readonly turns = new Turns();
   /** Claimed, but not read yet: id → task type. */
   readonly claimed = new Map<number, string>();
+  /** To begin as they are added, from before their COMMIT, so that no claim takes them: id → task type. */
+  readonly added = new Map<number, string>();
   readonly held = new Map<number, HeldTask>();
   readonly running = new Map<number, RunningTask>();
   /** It lost its lease or has stopped: nothing of it may be written or begun any more. */
@@ -57,7 +59,7 @@ export class WorkerLife {
 
   /** It has nothing at all. */
   get isEmpty(): boolean {
-    return this.claimed.size === 0 && this.held.size === 0 && this.running.size === 0;
+    return [this.claimed, this.added, this.held, this.running].every(({ size }) => size === 0);
   }
 
   /** What it has read, begun or not. */
@@ -142,7 +144,8 @@ export class WorkerLife {
     if (this.over) throw new LeaseLostError();
     const startingIds = new Set(starting.map(({ task }) => task.id));
     const held = new Map<string, number[]>();
-    for (const [id, redoTaskId] of this.claimed) push(held, redoTaskId, id);
+    for (const [id, redoTaskId] of [...this.claimed, ...this.added])
+      if (!startingIds.has(id)) push(held, redoTaskId, id);
     for (const [id, { task }] of this.held)
       if (!leaving.has(id) && !startingIds.has(id)) push(held, task.redoTaskId, id);
     const running = new Map<string, [number, number][]>();

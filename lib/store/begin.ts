@@ -1,6 +1,8 @@
 import type { Dialect } from './dialect.js';
+import { type AddedTask, insertTasks, type NewTask } from './insert.js';
 import { type Holding, LeaseLostError, updateOwnRow, type WorkerIdentity } from './ledger.js';
 import { sql } from './sql.js';
+import { CLAIMED_COLUMNS, type ClaimedRow, type ClaimedTask, decodeTask } from './task.row.js';
 import type { Turn } from './turn.js';
 import { rows, type Work } from './work.js';
 
@@ -22,4 +24,28 @@ export function* begin(
   const [row] = yield* rows(sql`SELECT id FROM tbl_redo_worker WHERE id = ${worker.id}`);
   if (!row) throw new LeaseLostError();
   return false;
+}
+
+/**
+ * Adds a task and marks it as running in the same transaction: nobody else has seen it, so that it need not be claimed.
+ *
+ * @param holding the worker's row with the task
+ * @returns `marked` is missing where the type is paused or the worker's row is gone: the task is merely added
+ */
+export function* addRunning(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  turn: Turn,
+  newTask: NewTask,
+  holding: (task: ClaimedTask) => Holding,
+): Work<{ added: AddedTask; marked?: ClaimedTask }> {
+  const [added] = (yield* insertTasks(dialect, [newTask])) as [AddedTask];
+  const [row] = (yield* rows<ClaimedRow>(sql`
+    SELECT ${CLAIMED_COLUMNS} FROM tbl_redotask WHERE id = ${added.id}`)) as [ClaimedRow];
+  const { task } = decodeTask(row);
+  const isNotPaused = sql`
+    AND NOT EXISTS (SELECT 1 FROM tbl_redo_pause
+                    WHERE application_name = ${newTask.applicationName} AND redo_task_id = ${newTask.redoTaskId})`;
+  const isMarked = yield* updateOwnRow(dialect, worker, turn, () => holding(task), isNotPaused);
+  return isMarked ? { added, marked: task } : { added };
 }

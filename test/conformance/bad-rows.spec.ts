@@ -232,8 +232,8 @@ forEachDatabase((database) => {
       await start({ handlers: { notify: () => {} } });
       await app.redo.redrive();
       await schema.query('DELETE FROM tbl_pessimistic_lock');
-      const { id } = await app.redo.addRedoTask('notify', 1);
-      await app.told('succeeded', id);
+      const [task] = await app.redo.addRedoTasks('notify', [1, 2]);
+      await app.told('succeeded', task!.id);
       expect(await schema.query('SELECT resource FROM tbl_pessimistic_lock')).toEqual([
         { resource: `nestjs-redo:${APPLICATION}` },
       ]);

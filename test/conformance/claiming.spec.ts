@@ -101,8 +101,8 @@ forEachDatabase((database) => {
       const before = await app.redo.addRedoTask('job', {});
       await app.told('succeeded', before.id);
       await schema.query('DELETE FROM tbl_pessimistic_lock');
-      const after = await app.redo.addRedoTask('job', {});
-      await app.told('succeeded', after.id);
+      const [after] = await app.redo.addRedoTasks('job', [1, 2]);
+      await app.told('succeeded', after!.id);
       expect(await locks()).toEqual([{ resource: `nestjs-redo:${APPLICATION}` }]);
       expect(app.all('trouble')).toEqual([]);
     });
@@ -110,8 +110,8 @@ forEachDatabase((database) => {
     test('is locked before every claim', async () => {
       const log = new StatementLog();
       const app = await start({ handlers: { job: () => {} }, dataSource: log.options(schema) });
-      const { id } = await app.redo.addRedoTask('job', {});
-      await app.told('succeeded', id);
+      const [task] = await app.redo.addRedoTasks('job', [1, 2]);
+      await app.told('succeeded', task!.id);
       const texts = log.statements.map(({ text }) => text);
       const lock = texts.findIndex(
         (text) => /tbl_pessimistic_lock/.test(text) && /FOR UPDATE|^UPDATE/.test(text),
@@ -332,7 +332,7 @@ forEachServer((database) => {
       await stranger.query('SELECT id FROM tbl_pessimistic_lock WHERE resource = ? FOR UPDATE', [
         `nestjs-redo:${APPLICATION}`,
       ]);
-      const { id } = await app.redo.addRedoTask('job', {});
+      const [task] = await app.redo.addRedoTasks('job', [1, 2]);
       const tries = () => log.count(/FROM tbl_pessimistic_lock .*FOR UPDATE/);
       const before = tries();
       const seen: Session[] = [];
@@ -351,7 +351,7 @@ forEachServer((database) => {
       expect(app.all('started')).toEqual([]);
       expect(app.all('trouble')).toEqual([]);
       await stranger.query('ROLLBACK');
-      await app.told('succeeded', id);
+      await app.told('succeeded', task!.id);
     });
   });
 

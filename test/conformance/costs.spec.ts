@@ -36,6 +36,8 @@ interface Words {
   readonly commit: readonly string[];
   /** SQLite has a transaction around every write. */
   readonly loneWriteIn: 'transaction' | 'nothing';
+  /** What tells how far apart the ids of one INSERT are. */
+  readonly idStep?: string;
   readonly lockRow: string;
   readonly lockTasks: string;
 }
@@ -49,6 +51,7 @@ const MYSQL: Words = {
   begin: ['SET @redo_silence', 'START TRANSACTION'],
   commit: ['COMMIT', 'SET SESSION'],
   loneWriteIn: 'nothing',
+  idStep: 'SELECT @@auto_increment_increment',
   ...LOCKING,
 };
 const WORDS: Readonly<Record<DatabaseKind, Words>> = {
@@ -69,8 +72,18 @@ const WORDS: Readonly<Record<DatabaseKind, Words>> = {
   },
 };
 
-/** All that is sent for one task that succeeds at an idle worker. */
-function lifeOfOne({ begin, commit, loneWriteIn, lockRow, lockTasks }: Words): string[] {
+/** All that is sent for a lone task that an idle worker adds, and that succeeds there. */
+function lifeOfLone({ begin, commit, lockTasks }: Words): string[] {
+  const transaction = (...statements: string[]) => [...begin, ...statements, ...commit];
+  const mark = 'UPDATE tbl_redo_worker, tbl_redo_pause';
+  return [
+    ...transaction('INSERT tbl_redotask', 'SELECT tbl_redotask', mark),
+    ...transaction(lockTasks, 'DELETE tbl_redotask', 'UPDATE tbl_redo_worker'),
+  ];
+}
+
+/** All that is sent for one call's tasks that succeed at an idle worker. */
+function lifeOfOne({ begin, commit, loneWriteIn, lockRow, lockTasks, idStep }: Words): string[] {
   const transaction = (...statements: string[]) => [...begin, ...statements, ...commit];
   const loneWrite = (statement: string) =>
     loneWriteIn === 'transaction' ? transaction(statement) : [statement];
@@ -78,7 +91,8 @@ function lifeOfOne({ begin, commit, loneWriteIn, lockRow, lockTasks }: Words): s
   const read = ['SELECT tbl_redo_worker, tbl_redotask'];
   const start = loneWrite('UPDATE tbl_redo_worker');
   const settle = transaction(lockTasks, 'DELETE tbl_redotask', 'UPDATE tbl_redo_worker');
-  return [...loneWrite('INSERT tbl_redotask'), ...claim, ...read, ...start, ...settle];
+  const step = idStep ? [idStep] : [];
+  return [...loneWrite('INSERT tbl_redotask'), ...step, ...claim, ...read, ...start, ...settle];
 }
 
 const LOOK = 'SELECT tbl_redo_worker, tbl_redo_pause, tbl_redotask';
@@ -214,15 +228,18 @@ forEachDatabase((database) => {
       return { app, gates, begun };
     }
 
-    test('these statements for one task, in this order', async () => {
+    test.each([
+      ['a lone task', 1, lifeOfLone],
+      ['two of one call', 2, lifeOfOne],
+    ] as const)('these statements for %s, in this order', async (_, tasks, lifeOf) => {
       const app = await startWatched({ handlers: { job: () => {} } });
       const sent = await sentIn(app, async () => {
         for (let count = 0; count < 3; count += 1) {
-          const { id } = await app.redo.addRedoTask('job', {});
-          await app.told('succeeded', id);
+          const added = await app.redo.addRedoTasks('job', range(tasks));
+          for (const { id } of added) await app.told('succeeded', id);
         }
       });
-      const life = lifeOfOne(WORDS[kind]);
+      const life = lifeOf(WORDS[kind]);
       expect(sent).toEqual([...life, ...life, ...life]);
     });
 

@@ -7,6 +7,9 @@ import { APPLICATION, createRedoDatabase } from '../support/redo-app.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
+const ADDED = 'added';
+/** What whoever added it was told. */
+let added: 'told' | 'refused' | undefined;
 const FAR_AHEAD = Date.now() + 3_600_000;
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -36,6 +39,33 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await stage.begun(5);
       stage.letEnd();
       await stage.settled(stage.first);
+    },
+  },
+
+  'a task that begins as it is added': {
+    about: ['Starter.addAndBegin'],
+    isUntold: true,
+    tasks: { other: { type: 'fails', nextExecTime: FAR_AHEAD, neverRuns: 'PENDING, 0 counted' } },
+    play: async (stage) => {
+      added = undefined;
+      stage.first.redo.addRedoTask('succeeds', ADDED).then(
+        () => (added = 'told'),
+        () => (added = 'refused'),
+      );
+      await stage.until(() => added !== undefined, 'the task to be added, or not');
+      stage.letEnd();
+      await stage.settled(stage.first);
+    },
+    inTheEnd: async (stage) => {
+      const runs = stage.runs
+        .filter(({ name }) => name === ADDED)
+        .map(({ by, attempt }) => `${by} ${attempt}`);
+      const left = await stage.schema.query('SELECT id FROM tbl_redotask WHERE dedupe_key IS NULL');
+      expect(left).toEqual([]);
+      const once = [['first 1']];
+      const afterDeath = [['heir 2'], ['first 1', 'heir 2']];
+      const never = added === 'told' ? [] : [[]];
+      expect([...(stage.faults.dead ? afterDeath : once), ...never]).toContainEqual(runs);
     },
   },
 

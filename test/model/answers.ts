@@ -1,5 +1,5 @@
 import { Violation } from './audit.js';
-import type { BeginCall, WorkerCall } from './calls.js';
+import type { AddCall, BeginCall, WorkerCall } from './calls.js';
 import type { Setting } from './session.js';
 import {
   type Held,
@@ -37,6 +37,10 @@ export function answered(setting: Setting, before: State, index: number, lane: L
           opened({ kind: 'readAgain', life: call.life, held: heldOf(worker) }),
         );
       return began(setting, withWorker(state, index, renewed), index, call);
+    case 'add':
+      for (const { task } of call.starts) has[task] = null;
+      if (result === false) return withWorker(state, index, { ...worker, has });
+      return began(setting, withWorker(state, index, { ...renewed, has }), index, call);
     case 'readAgain':
       for (const task of call.held) if (has[task]?.as === 'held') has[task] = held(result as Read, task);
       return withWorker(state, index, { ...worker, has });
@@ -79,13 +83,13 @@ function held({ pending, knocks }: Read, id: TaskId): Held | null {
 }
 
 /** `begin` of lib/redrive/starter.ts, once it is told that the tasks are marked. */
-function began({ rules }: Setting, state: State, index: number, call: BeginCall): State {
+function began({ rules }: Setting, state: State, index: number, call: BeginCall | AddCall): State {
   if (!rules.markedFirst || (state.workers[index]!.lease === 'out' && rules.ownLeaseJudged)) return state;
   return run(state, index, call);
 }
 
 /** `run` of lib/redrive/starter.ts. */
-export function run(state: State, index: number, { life, starts }: BeginCall): State {
+export function run(state: State, index: number, { life, starts }: BeginCall | AddCall): State {
   const worker = state.workers[index]!;
   const row = state.rows[life];
   const has = [...worker.has];

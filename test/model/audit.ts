@@ -32,7 +32,7 @@ export function commit(state: State, tx: Tx): State {
   }
   for (const [id, before] of state.tasks.entries()) countedRight(before, tasks[id]!, id, counted[id]!, call);
   if (call.kind === 'settle') for (const settlement of call.settlements) costsRight(settlement, runs);
-  if (call.kind === 'begin' && tx.rows[call.life])
+  if ((call.kind === 'begin' || call.kind === 'add') && tx.rows[call.life])
     for (const { task } of call.starts)
       if (runs[call.life]![task] !== 'begun') runs[call.life]![task] = 'marked';
   for (const [life, row] of tx.rows.entries()) {

@@ -8,6 +8,7 @@ export type WorkerCall =
   /** `back`: held tasks that go back. */
   | { readonly kind: 'renew'; readonly life: LifeId; readonly back: readonly TaskId[] }
   | BeginCall
+  | AddCall
   | { readonly kind: 'readAgain'; readonly life: LifeId; readonly held: readonly TaskId[] }
   | ClaimCall
   | { readonly kind: 'readClaimed'; readonly life: LifeId; readonly claimed: readonly TaskId[] }
@@ -24,6 +25,13 @@ export interface BeginCall {
   readonly life: LifeId;
   readonly starts: readonly Start[];
   readonly knocks: number;
+}
+
+/** A task that is absent is added and begins. */
+export interface AddCall {
+  readonly kind: 'add';
+  readonly life: LifeId;
+  readonly starts: readonly [Start];
 }
 
 export interface Start {

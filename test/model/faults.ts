@@ -2,7 +2,16 @@ import { isAutocommit, type Call, lifeOf } from './calls.js';
 import { inOrder } from './canonical.js';
 import { nextOfWorker } from './lanes.js';
 import type { Setting } from './session.js';
-import { type Lane, type State, type Tx, unregistered, withTx, withWorker } from './state.js';
+import {
+  type Lane,
+  type State,
+  type TaskId,
+  type Tx,
+  unregistered,
+  withItem,
+  withTx,
+  withWorker,
+} from './state.js';
 import { spent, type Step } from './step.js';
 import { opened, proceed } from './transaction.js';
 import { beforeSending, described } from './worker.js';
@@ -58,7 +67,7 @@ export function* losses(setting: Setting, state: State, index: number): Generato
 }
 
 function givenUp(state: State, index: number, lane: Lane, tx: Tx): State {
-  const gone = withTx(orphaned(spent(state, 'lostAnswers'), tx), index, lane, null);
+  const gone = addedPlainly(withTx(orphaned(spent(state, 'lostAnswers'), tx), index, lane, null), tx);
   const worker = gone.workers[index]!;
   const isOwn = worker.life === lifeOf(tx.call);
   if (!isOwn)
@@ -70,10 +79,20 @@ function givenUp(state: State, index: number, lane: Lane, tx: Tx): State {
           : other,
       ),
     };
-  const claimed = tx.call.kind === 'readClaimed' ? tx.call.claimed : [];
+  const claimed = unreadBy(tx.call);
   const has = worker.has.map((own, task) => (claimed.includes(task) ? null : own));
   const phase = tx.call.kind === 'handBack' ? 'failed to hand back' : worker.phase;
   return withWorker(gone, index, { ...worker, has, phase, writes: worker.writes + 1 });
+}
+
+const unreadBy = (call: Call): readonly TaskId[] =>
+  call.kind === 'readClaimed' ? call.claimed : call.kind === 'add' ? call.starts.map(({ task }) => task) : [];
+
+/** What was not added for sure is added without a worker. */
+function addedPlainly(state: State, { call, stage }: Tx): State {
+  if (call.kind !== 'add' || stage !== 'open') return state;
+  const [{ task }] = call.starts;
+  return { ...state, tasks: withItem(state.tasks, task, { ...state.tasks[task]!, status: 'PENDING' }) };
 }
 
 /** What the server still has of it: a COMMIT on its way, a write on its way, or locks. */

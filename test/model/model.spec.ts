@@ -55,6 +55,19 @@ describe('in every state of the claim protocol its promises are kept, and all ta
       33_859,
       { maxAttempts: 1, outcomes: ['failed'] },
     ],
+    ['if a worker adds a task and begins it at once, and is killed', { additions: 1, kills: 1 }, 1_575],
+    ['if its lease runs out meanwhile', { additions: 1, lapses: 1 }, 12_481],
+    [
+      'if an answer to that never comes while a worker stops',
+      { additions: 1, lostAnswers: 1, stops: 1 },
+      20_132,
+    ],
+    [
+      'if an answer to that never comes while another task is due',
+      { additions: 1, lostAnswers: 1 },
+      6_760,
+      { ...two, maxAttempts: 1, outcomes: ['failed'] },
+    ],
     ['with three workers, if one is killed', { kills: 1 }, 2_154, { workers: 3 }],
   ];
   test.each(cases)('%s', (_, limits, states, size = {}) => {
@@ -129,6 +142,12 @@ describe('a promise is broken, and the shortest way there is found, where', () =
     ],
     ['handlers begin before their mark is committed', 'markedFirst', /never counted/, { kills: 1 }],
     ['handlers begin without a look at the own lease', 'ownLeaseJudged', /lease has run out/, { lapses: 1 }],
+    [
+      'a task that begins as it is added is not in mind before its COMMIT',
+      'addedInMind',
+      /never counted/,
+      { additions: 1 },
+    ],
     ['knocks are not heard', 'knocksHeard', /begins as it was before/, { discards: 1 }],
     [
       'a write of the own row that comes late is accepted',

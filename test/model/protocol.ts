@@ -1,5 +1,6 @@
 import { Violation } from './audit.js';
 import { canonical, exchanges, parts, whole } from './canonical.js';
+import { additions } from './additions.js';
 import { ends, losses } from './faults.js';
 import { deadLapses, liveLapses } from './leases.js';
 import { orphanSteps } from './orphans.js';
@@ -57,6 +58,7 @@ function* steps(setting: Setting, state: State): Generator<Step> {
   const waiting: Waiting = [];
   for (const index of state.workers.keys()) yield* workerSteps(setting, state, index, waiting);
   for (const at of state.visitors.keys()) yield* visitorSteps(setting, state, at, waiting);
+  yield* additions(setting, state);
   yield* orphanSteps(setting, state, waiting);
   yield* deadLapses(state);
   for (const index of state.workers.keys()) {

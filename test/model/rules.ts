@@ -25,6 +25,8 @@ export interface Rules {
   readonly unsettledStay: boolean;
   /** Handlers begin when their mark is committed, not before (`begin` in lib/redrive/starter.ts). */
   readonly markedFirst: boolean;
+  /** A task that begins as it is added is in its worker's memory before it is committed (`added` in lib/redrive/worker.life.ts). */
+  readonly addedInMind: boolean;
   /** No handler begins when the own lease has run out (`run` in lib/redrive/starter.ts). */
   readonly ownLeaseJudged: boolean;
   /** Tasks begin only while nobody has knocked since they were read (`begin` in lib/store/begin.ts). */
@@ -45,6 +47,7 @@ export const ALL_RULES: Rules = {
   judgedUnderLock: true,
   unsettledStay: true,
   markedFirst: true,
+  addedInMind: true,
   ownLeaseJudged: true,
   knocksHeard: true,
   lateWritesRefused: true,

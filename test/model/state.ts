@@ -32,6 +32,8 @@ export interface Limits {
   readonly lapses: number;
   /** A worker is stopped in good order. */
   readonly stops: number;
+  /** A worker adds a task and begins it by the same COMMIT; so many of the tasks are absent at first. */
+  readonly additions: number;
   readonly discards: number;
   readonly retries: number;
   /** A task's expiry passes. */
@@ -41,7 +43,8 @@ export interface Limits {
 
 /** A row of `tbl_redotask`; a pending one is due: when to claim is anybody's choice, so a back-off is only a late choice. */
 export interface Task {
-  readonly status: 'PENDING' | 'DEAD' | 'GONE';
+  /** `ABSENT`: nobody has added it yet. */
+  readonly status: 'ABSENT' | 'PENDING' | 'DEAD' | 'GONE';
   readonly execTimes: number;
   readonly expired: boolean;
   /** Kept by the model: attempts that were counted though nothing ran, since an answer never came. */
@@ -156,6 +159,7 @@ export const NO_FAULTS: Limits = {
   lostAnswers: 0,
   lapses: 0,
   stops: 0,
+  additions: 0,
   discards: 0,
   retries: 0,
   expiries: 0,
@@ -163,7 +167,12 @@ export const NO_FAULTS: Limits = {
 };
 
 export const firstState = (size: Size, limits: Limits): State => ({
-  tasks: times(size.tasks, { status: 'PENDING', execTimes: 0, expired: false, blanks: 0 }),
+  tasks: Array.from({ length: size.tasks }, (_, task) => ({
+    status: task < limits.additions ? 'ABSENT' : 'PENDING',
+    execTimes: 0,
+    expired: false,
+    blanks: 0,
+  })),
   rows: [],
   workers: times(size.workers, unregistered(size.tasks)),
   txs: times(2 * size.workers, null),

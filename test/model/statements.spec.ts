@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { begin } from '../../lib/store/begin.js';
+import { addRunning, begin } from '../../lib/store/begin.js';
 import { claim, readClaimed } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
+import type { NewTask } from '../../lib/store/insert.js';
 import { knockAtWorkers } from '../../lib/store/knock.js';
 import { register, type WorkerIdentity, writeOwnRow } from '../../lib/store/ledger.js';
 import { mysqlDialect as dialect } from '../../lib/store/mysql.dialect.js';
@@ -33,9 +34,12 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/tbl_redotask AS task.+SKIP LOCKED/s, 'lock … if free'],
   [/tbl_redotask AS task.+FOR UPDATE/s, 'lock …'],
   [/^(UPDATE tbl_redotask|UPDATE JSON_TABLE.+ tbl_redotask |DELETE task)/s, 'write …'],
+  [/^INSERT INTO tbl_redotask/, 'insert …'],
   [/SELECT knocks.+FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'/s, 'read … and its own knocks'],
   [/FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'$/s, 'read …'],
   [/^SELECT id FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)$/, 'read which of … exist'],
+  // Its own row, which nobody else sees.
+  [/FROM tbl_redotask WHERE id = /, ''],
   // What is found without a lock is judged again under one: the model leaves it out.
   [/^SELECT (id|redo_task_id) FROM tbl_redotask\s+WHERE application_name/, ''],
 ];
@@ -109,6 +113,16 @@ const worker: WorkerIdentity = {
   pid: 1,
   handlers: () => ['job'],
   lease: 1_000,
+};
+const newTask: NewTask = {
+  applicationName: 'app',
+  redoTaskId: 'job',
+  maxAttempts: 2,
+  tryForever: false,
+  reqParam: '{"params":null}',
+  due: { in: 0 },
+  expiry: null,
+  dedupeKey: null,
 };
 const turn = () => new Turns().next();
 const nothing = () => ({ held: {}, running: {} });
@@ -218,6 +232,14 @@ describe('the model sends what lib sends, in the same order, when', () => {
           { kind: 'begin', life: 0, starts: [], knocks: 0 },
           { 'write its own row': [0], 'read whether its own row is there': [true] },
         ),
+    ],
+    [
+      'it adds a task and begins it',
+      () =>
+        sentByLib(addRunning(dialect, worker, turn(), newTask, nothing), {
+          '': [[row(1, { req_param: null })]],
+        }),
+      () => sentByModel({ kind: 'add', life: 0, starts: [{ task: 1, execTimes: 0 }] }),
     ],
     [
       'it reads what it has claimed, or reads again what it holds',

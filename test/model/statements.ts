@@ -29,6 +29,8 @@ const stateOf = (session: Session, task: TaskId): TaskState => {
   return { task, status, execTimes };
 };
 
+const isThere = (session: Session, task: TaskId) => !['ABSENT', 'GONE'].includes(session.task(task).status);
+
 /** No statement: what its worker has in memory now. */
 export const recall = (): Statement<readonly Place[]> => ({
   name: 'recall what it has',
@@ -113,12 +115,18 @@ export const readWithKnocks = (life: LifeId, tasks: readonly TaskId[]): Statemen
   }),
 });
 
+/** `INSERT INTO tbl_redotask`: nobody sees the task before it is committed. */
+export const insertTask = (task: TaskId): Statement<void> => ({
+  name: `insert ${named([task])}`,
+  run: (session) => session.writeTask(task, { status: 'PENDING' }),
+});
+
 /** `lockTasks(…, 'skip')` of a dialect. */
 export const lockTasksIfFree = (tasks: readonly TaskId[]): Statement<readonly TaskState[]> => ({
   name: `lock ${named(tasks)} if free`,
   run: (session) =>
     tasks
-      .filter((task) => session.task(task).status !== 'GONE' && session.lockIfFree(taskLock(task)))
+      .filter((task) => isThere(session, task) && session.lockIfFree(taskLock(task)))
       .map((task) => stateOf(session, task)),
 });
 
@@ -134,7 +142,7 @@ export const lockTask = (task: TaskId): Statement<TaskState> => ({
 /** `SELECT id FROM tbl_redotask WHERE id IN (…)`: which of the tasks that could not be locked are there at all. */
 export const readWhichExist = (tasks: readonly TaskId[]): Statement<readonly TaskId[]> => ({
   name: `read which of ${named(tasks)} exist`,
-  run: (session) => tasks.filter((task) => session.task(task).status !== 'GONE'),
+  run: (session) => tasks.filter((task) => isThere(session, task)),
 });
 
 /** An UPDATE or DELETE of a task that its transaction has locked. */

@@ -3,7 +3,7 @@ import { Session, type Setting, Waits } from './session.js';
 import type { State, Tx } from './state.js';
 import { ask, insertRow, type Work } from './statements.js';
 import { claim } from './transactions/claim.js';
-import { begin, knock, leaseLost, readHeld, writeOwnRow } from './transactions/ledger.js';
+import { addRunning, begin, knock, leaseLost, readHeld, writeOwnRow } from './transactions/ledger.js';
 import { handBack, settle } from './transactions/settle.js';
 import { deleteOld, discard, retry } from './transactions/steer.js';
 
@@ -16,6 +16,8 @@ export function program(setting: Setting, call: Call): Work<unknown> {
       return writeOwnRow(setting, call.life);
     case 'begin':
       return begin(setting, call);
+    case 'add':
+      return addRunning(call);
     case 'readAgain':
       return readHeld(call.life, call.held);
     case 'claim':

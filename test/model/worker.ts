@@ -79,7 +79,7 @@ function* transactionSteps(
 }
 
 /** Begins a transaction and sends its first statement: nothing that others do can tell the two apart. */
-function begin(setting: Setting, state: State, index: number, lane: Lane, call: WorkerCall): Step {
+export function begin(setting: Setting, state: State, index: number, lane: Lane, call: WorkerCall): Step {
   const tx = opened(call);
   const sent = withTx(beforeSending(setting, state, index, call), index, lane, tx);
   const progress = proceed(setting, sent, tx);
@@ -97,6 +97,8 @@ export function beforeSending({ rules }: Setting, state: State, index: number, c
   if (call.kind === 'settle' || call.kind === 'handBack')
     for (const { task, outcome } of call.settlements)
       if (outcome !== 'died') has[task] = { ...(has[task] as Running), outcome };
+  if (call.kind === 'add' && rules.addedInMind)
+    for (const { task } of call.starts) has[task] = { as: 'claimed' };
   if (call.kind === 'renew') for (const task of call.back) has[task] = null;
   const ready = withWorker(state, index, { ...worker, has });
   return call.kind === 'begin' && !rules.markedFirst ? run(ready, index, call) : ready;
@@ -129,13 +131,16 @@ function committed(setting: Setting, state: State, index: number, lane: Lane, tx
   const { call } = tx;
   if (call.kind === 'begin') mayBegin(state, index, call);
   const next = commit(state, tx);
-  if (call.kind === 'begin' && state.workers[index]!.life === call.life)
+  if (beginsHandlers(call) && state.workers[index]!.life === lifeOf(call))
     return withTx(next, index, lane, { ...afterCommit(tx), stage: 'committed' });
   return answered(setting, next, index, lane, tx);
 }
 
+const beginsHandlers = ({ kind }: Tx['call']) => kind === 'begin' || kind === 'add';
+
 export function described(call: WorkerCall): string {
   const { kind } = call;
+  if (kind === 'add') return `add and begin (${named(call.starts.map(({ task }) => task))})`;
   if (kind === 'begin')
     return `begin (${call.starts.map(({ task, execTimes }) => `t${task}, attempt ${execTimes + 1}`).join('; ')})`;
   if (kind === 'renew' && call.back.length > 0) return `renew (without ${named(call.back)})`;

@@ -14,6 +14,10 @@ export interface Scenario extends StageSettings {
   readonly isNew?: true;
   /** To the end, also if the fault happens. */
   readonly play: (stage: FaultStage) => Promise<void>;
+  /** A fault is nobody's trouble, or that of who asked for the work. */
+  readonly isUntold?: true;
+  /** What else must be so in the end. */
+  readonly inTheEnd?: (stage: FaultStage) => Promise<void>;
   /** What the heir does beside taking over the tasks. */
   readonly inherit?: (stage: FaultStage) => Promise<void>;
 }
@@ -79,7 +83,8 @@ export class FaultPlay {
       () => faults.arm(point, fault),
     );
     await this.check(await this.takeOver(), point);
-    if (!faults.dead) await this.checkTold();
+    await this.scenario.inTheEnd?.(this.stage);
+    if (!faults.dead && !this.scenario.isUntold) await this.checkTold();
     await this.leave();
   }
 

@@ -1,8 +1,9 @@
-import type { BeginCall } from '../calls.js';
+import type { AddCall, BeginCall } from '../calls.js';
 import type { Setting } from '../session.js';
-import type { LifeId, Place } from '../state.js';
+import { type LifeId, type Place, withItem } from '../state.js';
 import {
   ask,
+  insertTask,
   knockAt,
   type Read,
   readLives,
@@ -39,6 +40,14 @@ export function* begin({ rules }: Setting, { life, starts, knocks }: BeginCall):
   const isThere = yield* ask(readRow(life));
   if (!isThere) throw leaseLost;
   return false;
+}
+
+/** `addRunning` of lib/store/begin.ts @returns whether the handler may begin */
+export function* addRunning({ life, starts }: AddCall): Work<boolean> {
+  const [{ task, execTimes }] = starts;
+  yield* ask(insertTask(task));
+  const { places, writes } = yield* ask(turn());
+  return (yield* ask(updateRow(life, withItem(places, task, execTimes + 1), writes))) > 0;
 }
 
 /** `readAgain` of lib/redrive/claimer.ts and `readClaimed` of lib/store/claim.ts */
