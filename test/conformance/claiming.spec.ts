@@ -420,15 +420,17 @@ forEachServer((database) => {
           }),
         ),
       );
-      for (const result of results) {
-        expect(result.status).toBe('rejected');
-        const reason: unknown = (result as PromiseRejectedResult).reason;
+      const refused = results.filter((result) => result.status === 'rejected');
+      // The first to give up makes room for the other.
+      expect(refused).not.toEqual([]);
+      for (const { reason } of refused as { reason: unknown }[]) {
         expect(reason).toBeInstanceOf(DatabaseTimeoutError);
         expect((reason as Error).message).toContain('{ manager }');
       }
       const { id } = await app.redo.addRedoTask('job', {});
       await app.told('succeeded', id);
-      expect(await app.redo.count()).toBe(0);
+      await waitFor(async () => (await app.redo.count()) === 0, { what: 'all to be settled' });
+      expect(app.all('succeeded')).toHaveLength(1 + results.length - refused.length);
     });
   });
 });
