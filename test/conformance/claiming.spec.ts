@@ -45,8 +45,13 @@ forEachDatabase((database) => {
     const adding = await producer('job');
     const stopping = await start({
       handlers: {
-        job: (_: unknown, { signal }: RedoContext) =>
-          new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+        job: {
+          policy: { concurrency: 50 }, // so that it asks for no more while it has them
+          handle: (_: unknown, { signal }: RedoContext) =>
+            new Promise((_, reject) =>
+              signal.addEventListener('abort', () => reject(signal.reason as Error)),
+            ),
+        },
       },
       options: { schedule, concurrency: 50, batchSize: 50, shutdownTimeout: 0 },
     });
