@@ -135,7 +135,7 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
   const found = yield* rows<ClaimedRow & { knocks: number | string | null }>(sql`
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
-    WHERE ${dialect.isAmong(sql`id`, ids)} AND ${IS_PENDING}`);
+    WHERE ${dialect.idIsAmong(ids)} AND ${IS_PENDING}`);
   const byId = new Map(found.map((row) => [Number(row.id), row]));
   return ids
     .flatMap((id) => byId.get(id) ?? [])
@@ -195,7 +195,7 @@ function* endExpired(dialect: Dialect, ids: readonly number[]): Work<ReadonlySet
     yield sql`
       UPDATE tbl_redotask
       SET status = 'DEAD', dead_reason = 'EXPIRED', next_exec_time = ${dialect.now}, dedupe_hash = NULL
-      WHERE ${dialect.isAmong(sql`id`, ended)} AND expire_time <= ${dialect.now}`;
+      WHERE ${dialect.idIsAmong(ended)} AND expire_time <= ${dialect.now}`;
   return new Set(ended);
 }
 

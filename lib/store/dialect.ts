@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { SqlValue, Statement } from './sql.js';
+import type { Statement } from './sql.js';
 import type { DeadReason } from './task.row.js';
 import type { Work } from './work.js';
 
@@ -41,8 +41,10 @@ export interface Dialect {
   insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
-  /** Whether a column holds one of these values, each of which is looked up in the column's index. */
-  isAmong(column: Statement, values: readonly SqlValue[]): Statement;
+  /** Whether a task's id is one of these, each of which is looked up by itself. */
+  idIsAmong(ids: readonly number[]): Statement;
+  /** Whether a task's `dedupe_hash` is one of these, each of which is looked up by itself. */
+  dedupeHashIsAmong(hashes: readonly string[]): Statement;
   /**
    * Locks task rows by their ids, in their order, each looked up by itself: a scan would meet strangers' rows. It reads them
    * as they are now, whatever the snapshot of the transaction.

@@ -108,7 +108,7 @@ function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
     if (missing.length === 0) break;
     // Somebody added them at the same moment. One that has ended again by now is inserted after all.
     const found = yield* rows<KeyedRow>(sql`
-      SELECT id, dedupe_hash, status FROM tbl_redotask WHERE ${dialect.isAmong(sql`dedupe_hash`, missing)} ${dialect.forShare}`);
+      SELECT id, dedupe_hash, status FROM tbl_redotask WHERE ${dialect.dedupeHashIsAmong(missing)} ${dialect.forShare}`);
     for (const row of found) if (row.dedupe_hash) present.set(row.dedupe_hash, Number(row.id));
     missing = missing.filter((hash) => !present.has(hash));
   }
@@ -128,7 +128,7 @@ interface KeyedRow {
 /** Found without a lock, then locked by id and read again: the snapshot of the caller's transaction may be old. */
 function* findLive(dialect: Dialect, hashes: readonly string[]): Work<Map<string, number>> {
   const seen = yield* rows<KeyedRow>(sql`
-    SELECT id, dedupe_hash FROM tbl_redotask WHERE ${dialect.isAmong(sql`dedupe_hash`, hashes)}`);
+    SELECT id, dedupe_hash FROM tbl_redotask WHERE ${dialect.dedupeHashIsAmong(hashes)}`);
   if (seen.length === 0) return new Map();
   const ids = seen.map(({ id }) => Number(id)).sort((one, other) => one - other);
   const locked = yield* rows<KeyedRow>(dialect.lockTasks(sql`id, dedupe_hash, status`, ids, 'share'));

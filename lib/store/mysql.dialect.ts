@@ -34,7 +34,8 @@ export const mysqlDialect: ServerDialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   textTable: undefined,
-  isAmong,
+  idIsAmong: (ids) => isAmong(sql`id`, ids),
+  dedupeHashIsAmong: (hashes) => isAmong(sql`dedupe_hash`, hashes),
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
   // a scanning DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
   lockTasks: (columns, ids, how) => sql`

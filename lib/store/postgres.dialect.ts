@@ -1,7 +1,7 @@
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
 import { listenToConnections } from './postgres.pool.js';
-import { list, sql, type Statement } from './sql.js';
+import { sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
 const UNDEFINED_TABLE = '42P01';
@@ -41,10 +41,11 @@ export const postgresDialect: ServerDialect = {
   // Thousands of parameters take longer to read than the rows to write.
   textTable: (name, texts) =>
     sql`json_array_elements_text(CAST(${JSON.stringify(texts)} AS JSON)) AS given (${name})`,
-  isAmong: (column, values) => sql`${column} IN (${list(values)})`,
+  idIsAmong: (ids) => sql`id = ${anyOf(ids, 'ids')}`,
+  dedupeHashIsAmong: (hashes) => sql`dedupe_hash = ${anyOf(hashes, 'texts')}`,
   lockTasks: (columns, ids, how) => sql`
-    SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids)} ORDER BY id ${TASK_LOCKS[how]}`,
-  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids)}`,
+    SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids, 'ids')} ORDER BY id ${TASK_LOCKS[how]}`,
+  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`,
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
     SET ${set}
@@ -94,5 +95,11 @@ const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
   share: sql`FOR SHARE`,
 };
 
-/** One parameter for any number of ids. */
-const anyOf = (ids: readonly number[]): Statement => sql`ANY (CAST(${`{${ids.join(',')}}`} AS BIGINT[]))`;
+/**
+ * One parameter for any number of values. By way of a subselect PostgreSQL counts on ten of them and looks each up. From a list
+ * that it can see it would rather read the whole table, as long as nobody has taken statistics of that.
+ */
+const anyOf = (values: readonly (number | string)[], type: 'ids' | 'texts'): Statement =>
+  sql`ANY (ARRAY(SELECT unnest(CAST(${`{${values.join(',')}}`} AS ${ARRAY_TYPES[type]}))))`;
+
+const ARRAY_TYPES = { ids: sql`BIGINT[]`, texts: sql`TEXT[]` };

@@ -71,7 +71,7 @@ function* chargeRunning(
     found.push(
       ...(yield* rows<(typeof found)[number]>(sql`
         SELECT ${TASK_COLUMNS}, ${dialect.now} AS now FROM tbl_redotask
-        WHERE ${dialect.isAmong(sql`id`, some)} AND ${IS_PENDING}`)),
+        WHERE ${dialect.idIsAmong(some)} AND ${IS_PENDING}`)),
     );
   return found.flatMap((row) => {
     const id = Number(row.id);

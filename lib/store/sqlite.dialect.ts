@@ -26,7 +26,8 @@ export const sqliteDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
   textTable: undefined,
-  isAmong: (column, values) => sql`${column} IN (${list(values)})`,
+  idIsAmong: (ids) => sql`id IN (${list(ids)})`,
+  dedupeHashIsAmong: (hashes) => sql`dedupe_hash IN (${list(hashes)})`,
   lockTasks: (columns, ids) =>
     sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id IN (${list(ids)}) ORDER BY id`,
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,

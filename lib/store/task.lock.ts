@@ -23,6 +23,6 @@ export function* lockFreeTasks(dialect: Dialect, ids: readonly number[]): Work<L
   const missing = ids.filter((id) => !own.has(id));
   if (missing.length === 0) return { own, strange: new Set() };
   const there = yield* rows<Pick<TaskRow, 'id'>>(sql`
-    SELECT id FROM tbl_redotask WHERE ${dialect.isAmong(sql`id`, missing)}`);
+    SELECT id FROM tbl_redotask WHERE ${dialect.idIsAmong(missing)}`);
   return { own, strange: new Set(there.map(({ id }) => Number(id))) };
 }

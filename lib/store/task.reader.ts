@@ -128,7 +128,7 @@ export function* readPaused(applicationName: string): Work<string[]> {
 
 export function conditions(dialect: Dialect, applicationName: string, filter: TaskFilter): Statement[] {
   const where = [sql`application_name = ${applicationName}`];
-  if (filter.ids) where.push(dialect.isAmong(sql`id`, filter.ids));
+  if (filter.ids) where.push(dialect.idIsAmong(filter.ids));
   if (filter.redoTaskId !== undefined) where.push(isType(filter.redoTaskId));
   if (filter.status !== undefined) where.push(sql`status = ${filter.status}`);
   if (filter.deadReason !== undefined) where.push(sql`dead_reason = ${filter.deadReason}`);
