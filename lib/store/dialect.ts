@@ -41,6 +41,8 @@ export interface Dialect {
   insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
+  /** Whether a column holds this text, letter by letter. */
+  isText(column: Statement, text: string): Statement;
   /** Whether a task's id is one of these, each of which is looked up by itself. */
   idIsAmong(ids: readonly number[]): Statement;
   /** Whether a task's `dedupe_hash` is one of these, each of which is looked up by itself. */

@@ -197,14 +197,10 @@ const dueArm = (
              CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
              next_exec_time AS due_time, NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
-      WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${isType(redoTaskId)}
+      WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, redoTaskId)}
         AND next_exec_time <= ${dialect.now} ${from === undefined ? nothing : sql`AND next_exec_time >= ${from}`}
       ORDER BY next_exec_time, id
       LIMIT ${most}`);
-
-/** MySQL and MariaDB compare without regard to blanks at the end: rows of another type would take the places of this one's. */
-export const isType = (redoTaskId: string): Statement =>
-  sql`redo_task_id = ${redoTaskId} AND LENGTH(redo_task_id) = LENGTH(${redoTaskId})`;
 
 interface WorkerRow {
   readonly id: string;

@@ -34,6 +34,8 @@ export const mysqlDialect: ServerDialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   textTable: undefined,
+  // Blanks at the end don't count in a comparison: rows of another type would take the places of this one's.
+  isText: (column, text) => sql`${column} = ${text} AND LENGTH(${column}) = LENGTH(${text})`,
   idIsAmong: (ids) => isAmong(sql`id`, ids),
   dedupeHashIsAmong: (hashes) => isAmong(sql`dedupe_hash`, hashes),
   // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and

@@ -41,6 +41,7 @@ export const postgresDialect: ServerDialect = {
   // Thousands of parameters take longer to read than the rows to write.
   textTable: (name, texts) =>
     sql`json_array_elements_text(CAST(${JSON.stringify(texts)} AS JSON)) AS given (${name})`,
+  isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id = ${anyOf(ids, 'ids')}`,
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash = ${anyOf(hashes, 'texts')}`,
   lockTasks: (columns, ids, how) => sql`

@@ -1,5 +1,4 @@
 import type { Dialect } from './dialect.js';
-import { isType } from './ledger.js';
 import { decodeHandlers, decodeHeld, decodeRunning, type HeldIds, type RunningIds } from './ledger.text.js';
 import { joined, sql, type Statement } from './sql.js';
 import { type DeadReason, TASK_COLUMNS, type TaskRow, type TaskStatus } from './task.row.js';
@@ -129,11 +128,9 @@ export function* readPaused(applicationName: string): Work<string[]> {
 export function conditions(dialect: Dialect, applicationName: string, filter: TaskFilter): Statement[] {
   const where = [sql`application_name = ${applicationName}`];
   if (filter.ids) where.push(dialect.idIsAmong(filter.ids));
-  if (filter.redoTaskId !== undefined) where.push(isType(filter.redoTaskId));
+  if (filter.redoTaskId !== undefined) where.push(dialect.isText(sql`redo_task_id`, filter.redoTaskId));
   if (filter.status !== undefined) where.push(sql`status = ${filter.status}`);
   if (filter.deadReason !== undefined) where.push(sql`dead_reason = ${filter.deadReason}`);
-  // MySQL and MariaDB compare without regard to blanks at the end.
-  if (filter.dedupeKey !== undefined)
-    where.push(sql`dedupe_key = ${filter.dedupeKey} AND LENGTH(dedupe_key) = LENGTH(${filter.dedupeKey})`);
+  if (filter.dedupeKey !== undefined) where.push(dialect.isText(sql`dedupe_key`, filter.dedupeKey));
   return where;
 }
