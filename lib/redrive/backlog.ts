@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import type { Appetite, DealtTask, FreeSight } from '../store/claim.js';
-import type { Wanted } from '../store/ledger.js';
+import type { Place, Wanted } from '../store/ledger.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Frontier } from './frontier.js';
@@ -85,13 +85,13 @@ export class Backlog {
   }
 
   /** What a claim dealt, and of which types there is more. */
-  dealt({ perType, from }: Appetite, tasks: readonly DealtTask[], more: ReadonlySet<string>): void {
-    const farthest = new Map<string, number>();
-    for (const { redoTaskId, dueTime } of tasks)
-      if (more.has(redoTaskId))
-        farthest.set(redoTaskId, Math.max(dueTime, farthest.get(redoTaskId) ?? dueTime));
+  dealt({ perType, after }: Appetite, tasks: readonly DealtTask[], more: ReadonlySet<string>): void {
+    const farthest = new Map<string, Place>();
+    for (const task of tasks)
+      if (more.has(task.redoTaskId))
+        farthest.set(task.redoTaskId, theLater(task, farthest.get(task.redoTaskId) ?? task));
     this.frontier.clear([...perType.keys()].filter((type) => !farthest.has(type)));
-    for (const [type, dueTime] of farthest) this.frontier.reached(type, dueTime, from);
+    for (const [type, place] of farthest) this.frontier.reached(type, place, after);
   }
 
   began(count: number): void {
@@ -102,7 +102,7 @@ export class Backlog {
   lookout(): Wanted {
     const types = this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
     const perType = new Map(types.filter((type) => !this.paused.has(type)).map((type) => [type, 1]));
-    return { perType, from: new Map() };
+    return { perType, after: new Map() };
   }
 
   /** What to claim now, or undefined. */
@@ -117,8 +117,8 @@ export class Backlog {
       if (most > 0) perType.set(redoTaskId, most);
     }
     const enoughHeld = life.held.size > Math.max(0, total);
-    const from = this.frontier.from(perType.keys());
-    const appetite = { total: Math.max(0, total), perType, from, lastServed: this.lastServed };
+    const after = this.frontier.after(perType.keys());
+    const appetite = { total: Math.max(0, total), perType, after, lastServed: this.lastServed };
     return this.reapWanted || (perType.size > 0 && !enoughHeld) ? appetite : undefined;
   }
 
@@ -156,4 +156,9 @@ export class Backlog {
     const { concurrency } = this.registry.handled(redoTaskId)?.policy ?? {};
     return concurrency === undefined ? total : Math.min(total, concurrency - life.loadOf(redoTaskId));
   }
+}
+
+function theLater(one: Place, other: Place): Place {
+  const isLater = one.dueTime - other.dueTime || one.id - other.id;
+  return isLater > 0 ? one : other;
 }

@@ -1,3 +1,5 @@
+import type { Place } from '../store/ledger.js';
+
 /** So often a claim looks from the start, ms. */
 const FROM_THE_START_EVERY = 1_000;
 
@@ -8,23 +10,23 @@ const FROM_THE_START_EVERY = 1_000;
  * late, tasks handed back) is found a second later, or sooner: when less is found than wanted.
  */
 export class Frontier {
-  private readonly byType = new Map<string, { readonly dueTime: number; readonly startedAt: number }>();
+  private readonly byType = new Map<string, { readonly place: Place; readonly startedAt: number }>();
 
   /** Where to go on; types that are not there: from the start. */
-  from(types: Iterable<string>): Map<string, number> {
+  after(types: Iterable<string>): Map<string, Place> {
     const oldest = performance.now() - FROM_THE_START_EVERY;
-    const from = new Map<string, number>();
+    const after = new Map<string, Place>();
     for (const type of types) {
       const reached = this.byType.get(type);
-      if (reached && reached.startedAt > oldest) from.set(type, reached.dueTime);
+      if (reached && reached.startedAt > oldest) after.set(type, reached.place);
     }
-    return from;
+    return after;
   }
 
-  /** A claim took tasks of this type, the last of them due since `dueTime`, and there are more. */
-  reached(type: string, dueTime: number, from: ReadonlyMap<string, number>): void {
-    const before = from.has(type) ? this.byType.get(type) : undefined;
-    this.byType.set(type, { dueTime, startedAt: before?.startedAt ?? performance.now() });
+  /** A claim took tasks of this type, the last of them at `place`, and there are more. */
+  reached(type: string, place: Place, after: ReadonlyMap<string, Place>): void {
+    const before = after.has(type) ? this.byType.get(type) : undefined;
+    this.byType.set(type, { place, startedAt: before?.startedAt ?? performance.now() });
   }
 
   clear(types: Iterable<string> = [...this.byType.keys()]): void {

@@ -5,6 +5,7 @@ import {
   type LedgerEntry,
   lockLapsed,
   look,
+  type Place,
   type Sight,
   type Wanted,
   type WorkerIdentity,
@@ -101,11 +102,13 @@ export function* lookPastHeld(
   wanted: Wanted,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<FreeSight> {
-  const { perType, from } = wanted;
+  const { perType, after } = wanted;
   const before = holding();
-  const margin = (type: string) => (heldElsewhere.get(type) ?? 0) + countOf(before, type);
+  // What it has itself comes before the place where it goes on.
+  const margin = (type: string) =>
+    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : countOf(before, type));
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
-  const sight = yield* look(dialect, worker.applicationName, { perType: asked, from });
+  const sight = yield* look(dialect, worker.applicationName, { perType: asked, after });
   const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
   const own = heldByType([before, holding()]);
   const due = new Map<string, readonly DueTask[]>();
@@ -117,9 +120,9 @@ export function* lookPastHeld(
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
-  const short = new Map([...perType].filter(([type]) => from.has(type) && isShort(type)));
+  const short = new Map([...perType].filter(([type]) => after.has(type) && isShort(type)));
   if (short.size === 0) return { ...sight, due, heldElsewhere: sizes(others) };
-  const fromTheStart = { perType: short, from: new Map<string, number>() };
+  const fromTheStart = { perType: short, after: new Map<string, Place>() };
   const again = yield* lookPastHeld(dialect, worker, holding, fromTheStart, sizes(others));
   return { ...again, due: new Map([...[...due].filter(([type]) => !short.has(type)), ...again.due]) };
 }
@@ -148,7 +151,7 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
  */
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
-  { total, perType, lastServed }: Omit<Appetite, 'from'>,
+  { total, perType, lastServed }: Omit<Appetite, 'after'>,
 ): { dealt: DealtTask[]; more: Set<string> } {
   const dealt: DealtTask[] = [];
   const types = [...due.keys()].sort();

@@ -53,14 +53,18 @@ export interface Sight {
 export interface Wanted {
   /** Task type → how many ids at most. */
   readonly perType: ReadonlyMap<string, number>;
-  /** Task type → nothing that has been due for longer is looked for, epoch ms; a type that is not here: everything is. */
-  readonly from: ReadonlyMap<string, number>;
+  /** Task type → nothing that comes before it or is it is looked for; a type that is not here: everything is. */
+  readonly after: ReadonlyMap<string, Place>;
 }
 
-export interface DueTask {
-  readonly id: number;
+/** A place in the order in which tasks are claimed: the longest due first, of equals the first added. */
+export interface Place {
   /** Since when it has been due, epoch ms. */
   readonly dueTime: number;
+  readonly id: number;
+}
+
+export interface DueTask extends Place {
   readonly expired: boolean;
 }
 
@@ -141,9 +145,9 @@ const MOST_TYPES = 100;
  * is due. One statement, so all of it is of one moment (with more than 100 types: the ledger first, so that what is due and
  * not in it is free).
  */
-export function* look(dialect: Dialect, applicationName: string, { perType, from }: Wanted): Work<Sight> {
+export function* look(dialect: Dialect, applicationName: string, { perType, after }: Wanted): Work<Sight> {
   const arms = [...perType].map(([redoTaskId, most]) =>
-    dueArm(dialect, applicationName, redoTaskId, most, from.get(redoTaskId)),
+    dueArm(dialect, applicationName, redoTaskId, most, after.get(redoTaskId)),
   );
   const [first = [], ...others] = inChunks(arms, MOST_TYPES);
   const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
@@ -190,7 +194,7 @@ const dueArm = (
   applicationName: string,
   redoTaskId: string,
   most: number,
-  from: number | undefined,
+  after: Place | undefined,
 ): Statement =>
   dialect.unionMember(sql`
       SELECT 'due' AS kind, redo_task_id AS name, id AS number,
@@ -198,9 +202,13 @@ const dueArm = (
              next_exec_time AS due_time, NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, redoTaskId)}
-        AND next_exec_time <= ${dialect.now} ${from === undefined ? nothing : sql`AND next_exec_time >= ${from}`}
+        AND next_exec_time <= ${dialect.now} ${after ? comesAfter(after) : nothing}
       ORDER BY next_exec_time, id
       LIMIT ${most}`);
+
+/** So written that every server reads on in the index from there. */
+const comesAfter = ({ dueTime, id }: Place): Statement =>
+  sql`AND next_exec_time >= ${dueTime} AND (next_exec_time > ${dueTime} OR id > ${id})`;
 
 interface WorkerRow {
   readonly id: string;

@@ -91,7 +91,7 @@ class Instance {
         this.database.dialect,
         this.identity,
         () => NOTHING,
-        { perType: wanted, from: new Map() },
+        { perType: wanted, after: new Map() },
         others,
       ),
     );
@@ -100,7 +100,7 @@ class Instance {
   /** @param heldElsewhere as for `look` */
   async claim(count: number, heldElsewhere = 0): Promise<void> {
     const perType = new Map(this.types.map((type) => [type, count]));
-    const appetite = { total: count, perType, from: new Map(), lastServed: undefined };
+    const appetite = { total: count, perType, after: new Map(), lastServed: undefined };
     const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     const claimed = await this.turn((turn) =>
       this.database.transaction(() =>

@@ -157,7 +157,7 @@ const claimed = (script: Script<readonly Row[] | number>) =>
       worker,
       turn(),
       nothing,
-      { total: 3, perType: new Map([['job', 3]]), from: new Map(), lastServed: undefined },
+      { total: 3, perType: new Map([['job', 3]]), after: new Map(), lastServed: undefined },
       new Map(),
     ),
     { 'lock the lock row': [[{ id: 1 }]], ...script },
