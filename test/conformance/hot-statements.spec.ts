@@ -123,7 +123,7 @@ forEachServer((database) => {
       ['locking the lock row', /tbl_pessimistic_lock[\s\S]*FOR UPDATE/],
       ['locking a lapsed worker', /tbl_redo_worker[\s\S]*lease_until <[\s\S]*FOR UPDATE/],
       ['the worker’s own row', /^UPDATE tbl_redo_worker/],
-      ['reading what was claimed', /^SELECT id, redo_task_id[\s\S]*WHERE \(?id IN/],
+      ['reading what was claimed', /^SELECT id, redo_task_id[\s\S]*WHERE \(?id (IN|= ANY)/],
       ['locking what is settled', /(JSON_TABLE|tbl_redotask AS task)[\s\S]*FOR UPDATE/],
       ['deleting what has succeeded or is old', /^DELETE (task )?FROM/],
       ['putting off what has failed', /^UPDATE (JSON_TABLE|tbl_redotask)[\s\S]*next_exec_time = LEAST/],

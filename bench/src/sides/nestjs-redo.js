@@ -83,7 +83,8 @@ export default {
         await redo.discard({ ids: added.map(({ id }) => id) }, 'dead, to be in the way');
       },
       async go() {
-        await Promise.all(place.types.map((type) => redo.resume(type)));
+        // The starting gun, in one statement: 50 calls of `resume` would be part of what is measured.
+        await dataSource.query('DELETE FROM tbl_redo_pause');
         // Ends when nothing is left, or with an error when this instance stops before.
         redo.redrive().catch(() => {});
       },
