@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import type { Appetite, DealtTask, FreeSight } from '../store/claim.js';
-import type { Place, Wanted } from '../store/ledger.js';
+import type { Wanted } from '../store/ledger.js';
+import { type Place, theLater } from '../store/place.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Frontier } from './frontier.js';
@@ -156,9 +157,4 @@ export class Backlog {
     const { concurrency } = this.registry.handled(redoTaskId)?.policy ?? {};
     return concurrency === undefined ? total : Math.min(total, concurrency - life.loadOf(redoTaskId));
   }
-}
-
-function theLater(one: Place, other: Place): Place {
-  const isLater = one.dueTime - other.dueTime || one.id - other.id;
-  return isLater > 0 ? one : other;
 }

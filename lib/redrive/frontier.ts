@@ -1,4 +1,4 @@
-import type { Place } from '../store/ledger.js';
+import type { Place } from '../store/place.js';
 
 /** So often a claim looks from the start, ms. */
 const FROM_THE_START_EVERY = 1_000;

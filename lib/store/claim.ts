@@ -5,12 +5,12 @@ import {
   type LedgerEntry,
   lockLapsed,
   look,
-  type Place,
   type Sight,
   type Wanted,
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
+import type { Place } from './place.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';

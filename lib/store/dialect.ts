@@ -1,4 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import type { Place } from './place.js';
 import type { Statement } from './sql.js';
 import type { DeadReason } from './task.row.js';
 import type { Work } from './work.js';
@@ -7,6 +8,13 @@ import type { Work } from './work.js';
 export interface DriverStatement {
   readonly text: string;
   readonly values: readonly unknown[];
+}
+
+/** How many due tasks of a type are wanted, and after which place in the order in which they are claimed. */
+export interface WantedOfType {
+  readonly type: string;
+  readonly most: number;
+  readonly after: Place | undefined;
 }
 
 /** All that differs between databases. One object each; everything else in `store/` is the same SQL. */
@@ -41,6 +49,11 @@ export interface Dialect {
   insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
+  /**
+   * A table `wanted` that a LATERAL subselect can refer to, columns `wanted_type`, `most`, `after_time`, `after_id`; undefined where
+   * each type is asked for by a SELECT of its own.
+   */
+  readonly wantedTable: ((wanted: readonly WantedOfType[]) => Statement) | undefined;
   /** Whether a column holds this text, letter by letter. */
   isText(column: Statement, text: string): Statement;
   /** Whether a task's id is one of these, each of which is looked up by itself. */

@@ -1,4 +1,4 @@
-import type { Dialect } from './dialect.js';
+import type { Dialect, WantedOfType } from './dialect.js';
 import {
   decodeHeld,
   decodeRunning,
@@ -7,6 +7,7 @@ import {
   type HeldIds,
   type RunningIds,
 } from './ledger.text.js';
+import type { Place } from './place.js';
 import { inChunks, joined, nothing, sql, type Statement } from './sql.js';
 import type { Turn } from './turn.js';
 import { affected, rows, type Work } from './work.js';
@@ -55,13 +56,6 @@ export interface Wanted {
   readonly perType: ReadonlyMap<string, number>;
   /** Task type → nothing that comes before it or is it is looked for; a type that is not here: everything is. */
   readonly after: ReadonlyMap<string, Place>;
-}
-
-/** A place in the order in which tasks are claimed: the longest due first, of equals the first added. */
-export interface Place {
-  /** Since when it has been due, epoch ms. */
-  readonly dueTime: number;
-  readonly id: number;
 }
 
 export interface DueTask extends Place {
@@ -146,9 +140,12 @@ const MOST_TYPES = 100;
  * not in it is free).
  */
 export function* look(dialect: Dialect, applicationName: string, { perType, after }: Wanted): Work<Sight> {
-  const arms = [...perType].map(([redoTaskId, most]) =>
-    dueArm(dialect, applicationName, redoTaskId, most, after.get(redoTaskId)),
-  );
+  const wanted = [...perType].map(([type, most]) => ({ type, most, after: after.get(type) }));
+  const { wantedTable } = dialect;
+  const arms =
+    wantedTable && wanted.length > 0
+      ? [dueArmOfAll(dialect, applicationName, wantedTable(wanted))]
+      : wanted.map((each) => dueArm(dialect, applicationName, each));
   const [first = [], ...others] = inChunks(arms, MOST_TYPES);
   const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
   for (const some of others) seen.push(...(yield* rows<SightRow>(joined(some, ' UNION ALL '))));
@@ -188,26 +185,33 @@ function lookStatement(dialect: Dialect, applicationName: string, dueArms: reado
   );
 }
 
-/** One range of the index of due tasks, in its order. */
-const dueArm = (
-  dialect: Dialect,
-  applicationName: string,
-  redoTaskId: string,
-  most: number,
-  after: Place | undefined,
-): Statement =>
+/** Due tasks of one type: one range of the index, in its order. */
+const dueArm = (dialect: Dialect, applicationName: string, { type, most, after }: WantedOfType): Statement =>
   dialect.unionMember(sql`
-      SELECT 'due' AS kind, redo_task_id AS name, id AS number,
-             CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
-             next_exec_time AS due_time, NULL AS host, NULL AS held, NULL AS running
+      SELECT 'due' AS kind, redo_task_id AS name, ${dueColumns(dialect)}
       FROM tbl_redotask
-      WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, redoTaskId)}
-        AND next_exec_time <= ${dialect.now} ${after ? comesAfter(after) : nothing}
+      WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, type)}
+        AND next_exec_time <= ${dialect.now} ${after ? comesAfter(sql`${after.dueTime}`, sql`${after.id}`) : nothing}
       ORDER BY next_exec_time, id
       LIMIT ${most}`);
 
+/** The same of many types in one SELECT, which is planned once. */
+const dueArmOfAll = (dialect: Dialect, applicationName: string, wantedTable: Statement): Statement => sql`
+      SELECT 'due' AS kind, wanted_type AS name, number, flag, due_time, host, held, running
+      FROM ${wantedTable} CROSS JOIN LATERAL (
+        SELECT ${dueColumns(dialect)}
+        FROM tbl_redotask
+        WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = wanted_type
+          AND next_exec_time <= ${dialect.now} ${comesAfter(sql`after_time`, sql`after_id`)}
+        ORDER BY next_exec_time, id
+        LIMIT most) AS task`;
+
+const dueColumns = (dialect: Dialect): Statement => sql`
+             id AS number, CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
+             next_exec_time AS due_time, NULL AS host, NULL AS held, NULL AS running`;
+
 /** So written that every server reads on in the index from there. */
-const comesAfter = ({ dueTime, id }: Place): Statement =>
+const comesAfter = (dueTime: Statement, id: Statement): Statement =>
   sql`AND next_exec_time >= ${dueTime} AND (next_exec_time > ${dueTime} OR id > ${id})`;
 
 interface WorkerRow {

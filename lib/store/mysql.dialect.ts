@@ -34,6 +34,7 @@ export const mysqlDialect: ServerDialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   textTable: undefined,
+  wantedTable: undefined,
   // Blanks at the end don't count in a comparison: rows of another type would take the places of this one's.
   isText: (column, text) => sql`${column} = ${text} AND LENGTH(${column}) = LENGTH(${text})`,
   idIsAmong: (ids) => isAmong(sql`id`, ids),

@@ -1,6 +1,7 @@
 import { runOn } from './database.js';
-import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
+import { driverError, type ServerDialect, type TaskLock, tried, type WantedOfType } from './dialect.js';
 import { listenToConnections } from './postgres.pool.js';
+import type { Place } from './place.js';
 import { sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
@@ -41,6 +42,9 @@ export const postgresDialect: ServerDialect = {
   // Thousands of parameters take longer to read than the rows to write.
   textTable: (name, texts) =>
     sql`json_array_elements_text(CAST(${JSON.stringify(texts)} AS JSON)) AS given (${name})`,
+  wantedTable: (wanted) => sql`
+      json_to_recordset(CAST(${JSON.stringify(wanted.map(rowOfWanted))} AS JSON)) AS wanted (
+        wanted_type TEXT, most BIGINT, after_time BIGINT, after_id BIGINT)`,
   isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id = ${anyOf(ids, 'ids')}`,
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash = ${anyOf(hashes, 'texts')}`,
@@ -82,6 +86,15 @@ export const postgresDialect: ServerDialect = {
   leave: () => {},
   close: (connection) => void (connection as { end(): Promise<void> }).end(),
 };
+
+const rowOfWanted = ({ type, most, after = BEFORE_ALL }: WantedOfType) => ({
+  wanted_type: type,
+  most,
+  after_time: after.dueTime,
+  after_id: after.id,
+});
+
+const BEFORE_ALL: Place = { dueTime: -Number.MAX_SAFE_INTEGER, id: 0 };
 
 /** Both are the transaction's alone. */
 function* settings(): Work<void> {

@@ -26,6 +26,7 @@ export const sqliteDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
   textTable: undefined,
+  wantedTable: undefined,
   isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id IN (${list(ids)})`,
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash IN (${list(hashes)})`,
