@@ -14,6 +14,8 @@ import type { HeldTask, WorkerLife } from './worker.life.js';
 const LONGEST_HOLD = 1_000;
 /** Known moments further ahead than this are left to the schedule, ms. */
 const HORIZON = 60_000;
+/** Each type costs a claim a SELECT, so that it asks for so many at the most. */
+const TYPES_AT_ONCE = 10;
 
 /** What this instance knows of the backlog, and how much of it it wants. */
 @Injectable()
@@ -31,6 +33,8 @@ export class Backlog {
   private paused: ReadonlySet<string> = new Set();
   private readonly due = new DueTypes(HORIZON);
   private readonly frontier = new Frontier();
+  /** The last type that the last claim asked for. */
+  private lastAsked = '';
   private readonly pace = new Pace(LONGEST_HOLD / 2);
 
   constructor(
@@ -91,6 +95,7 @@ export class Backlog {
     for (const task of tasks)
       if (more.has(task.redoTaskId))
         farthest.set(task.redoTaskId, theLater(task, farthest.get(task.redoTaskId) ?? task));
+    this.lastAsked = [...perType.keys()].at(-1) ?? this.lastAsked;
     this.frontier.clear([...perType.keys()].filter((type) => !farthest.has(type)));
     for (const [type, place] of farthest) this.frontier.reached(type, place, after);
   }
@@ -111,12 +116,10 @@ export class Backlog {
     const total = this.room(life);
     const perType = new Map<string, number>();
     const due = [...this.due.now()].filter((type) => !this.paused.has(type));
+    const asked = this.nextInTurn(due.filter((type) => this.roomFor(type, life, total) > 0));
     // What is not taken was read for nothing; what is left of a type is asked for next.
-    const twiceItsShare = Math.min(total, Math.ceil((2 * total) / due.length));
-    for (const redoTaskId of due) {
-      const most = this.roomFor(redoTaskId, life, twiceItsShare);
-      if (most > 0) perType.set(redoTaskId, most);
-    }
+    const twiceItsShare = Math.min(total, Math.ceil((2 * total) / asked.length));
+    for (const type of asked) perType.set(type, this.roomFor(type, life, twiceItsShare));
     const enoughHeld = life.held.size > Math.max(0, total);
     const after = this.frontier.after(perType.keys());
     const appetite = { total: Math.max(0, total), perType, after, lastServed: this.lastServed };
@@ -151,6 +154,15 @@ export class Backlog {
   surplusIn(life: WorkerLife): number {
     const oldest = [...life.held.values()].find(({ verdict }) => verdict === undefined);
     return oldest ? oldest.since + LONGEST_HOLD - performance.now() : Infinity;
+  }
+
+  /** Those of many types that come next, one claim after the other. */
+  private nextInTurn(types: readonly string[]): readonly string[] {
+    if (types.length <= TYPES_AT_ONCE) return types;
+    const sorted = [...types].sort();
+    const later = sorted.filter((type) => type > this.lastAsked);
+    const earlier = sorted.filter((type) => type <= this.lastAsked);
+    return [...later, ...earlier].slice(0, TYPES_AT_ONCE);
   }
 
   private roomFor(redoTaskId: string, life: WorkerLife, total: number): number {

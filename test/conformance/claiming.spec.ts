@@ -88,6 +88,26 @@ forEachDatabase((database) => {
     expect(goesOn.at(-1)).toBe(false);
   });
 
+  test('of many types a claim asks for ten, and the next one for those that follow', async () => {
+    const log = new StatementLog();
+    const types = range(25).map((index) => `job-${index}`);
+    const app = await start({
+      handlers: Object.fromEntries(types.map((type) => [type, () => {}])),
+      options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 100, batchSize: 100 },
+      dataSource: log.options(schema),
+    });
+    await app.redo.redrive();
+    const adding = await producer(...types);
+    for (const type of types) await adding.redo.addRedoTasks(type, [1, 2]);
+    log.clear();
+    expect(await app.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
+    const asked = log
+      .matching(/'clock' AS kind/)
+      .map(({ values }) => new Set(values.flatMap((value) => String(value).match(/\bjob-\d+\b/g) ?? [])));
+    expect(asked.slice(0, 2).map(({ size }) => size)).toEqual([10, 10]);
+    expect(new Set(asked.slice(0, 3).flatMap((some) => [...some]))).toEqual(new Set(types));
+  });
+
   describe('the lock row', () => {
     const locks = () =>
       schema.query<{ resource: string }>('SELECT resource FROM tbl_pessimistic_lock ORDER BY resource');
