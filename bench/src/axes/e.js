@@ -1,5 +1,13 @@
 import { median, quantile } from '../harness/statistics.js';
-import { bullmqAlways, bullmqEverysec, graphileWorker, ours, peersOn, pgBoss } from './contestants.js';
+import {
+  bullmqAlways,
+  bullmqEverysec,
+  byHand,
+  graphileWorker,
+  ours,
+  peersOn,
+  pgBoss,
+} from './contestants.js';
 import { atMost } from './rates.js';
 
 /** The library's interval when nothing is set, ms. */
@@ -17,6 +25,7 @@ const axis = ({ id, title, elsewhere, tasks, gap, goals }) => ({
   use: 'prompt',
   contestants: (database) => [
     ours(database),
+    ...(elsewhere ? [] : [byHand(database)]),
     bullmqAlways,
     bullmqEverysec,
     graphileWorker,

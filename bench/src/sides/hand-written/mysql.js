@@ -16,12 +16,6 @@ export default handWritten({
 
   connect({ url, settings }) {
     const pool = createPool({ uri: url, connectionLimit: settings.connections ?? 10 });
-    const values = (type, params) => [type, JSON.stringify({ params })];
-    const insert = (connection, type, list) =>
-      connection.query(
-        `INSERT INTO tbl_redotask ${COLUMNS} VALUES ${list.map(() => ROW).join(', ')}`,
-        list.flatMap((params) => values(type, params)),
-      );
     return {
       add: (params, type) => insert(pool, type, [params]),
       addAll: (list, type) => insert(pool, type, list),
@@ -46,6 +40,12 @@ export default handWritten({
     };
   },
 });
+
+const insert = (connection, type, list) =>
+  connection.query(
+    `INSERT INTO tbl_redotask ${COLUMNS} VALUES ${list.map(() => ROW).join(', ')}`,
+    list.flatMap((params) => [type, JSON.stringify({ params })]),
+  );
 
 async function ledgerOn(connection, type) {
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
@@ -85,6 +85,9 @@ async function ledgerOn(connection, type) {
         'SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time FROM tbl_redotask WHERE id IN (?)',
         [ids],
       ),
+    lockFree: (ids) =>
+      rows('SELECT id, status, exec_times FROM tbl_redotask WHERE id IN (?) FOR UPDATE SKIP LOCKED', [ids]),
+    insert: async (params) => (await insert(connection, type, [params]))[0].insertId,
     remove: (ids) => rows('DELETE FROM tbl_redotask WHERE id IN (?)', [ids]),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = ?', [id]);

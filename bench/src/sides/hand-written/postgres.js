@@ -15,12 +15,6 @@ export default handWritten({
 
   connect({ url, settings }) {
     const pool = new pg.Pool({ connectionString: url, max: settings.connections ?? 10 });
-    const insert = (connection, type, list) =>
-      connection.query(
-        `INSERT INTO tbl_redotask ${COLUMNS}
-         SELECT 'bench', $1, 10, '0', req_param, ${NOW}, ${NOW} FROM unnest($2::text[]) AS req_param`,
-        [type, list.map((params) => JSON.stringify({ params }))],
-      );
     return {
       add: (params, type) => insert(pool, type, [params]),
       addAll: (list, type) => insert(pool, type, list),
@@ -45,6 +39,16 @@ export default handWritten({
     };
   },
 });
+
+const insert = (connection, type, list, returning = '') =>
+  connection.query(
+    `INSERT INTO tbl_redotask ${COLUMNS}
+     SELECT 'bench', $1, 10, '0', req_param, ${NOW}, ${NOW} FROM unnest($2::text[]) AS req_param ${returning}`,
+    [type, list.map((params) => JSON.stringify({ params }))],
+  );
+
+/** By way of a subselect, or PostgreSQL reads the whole of a table that nobody has analyzed yet. */
+const IS_AMONG = 'id = ANY (ARRAY(SELECT unnest($1::bigint[])))';
 
 async function ledgerOn(connection, type) {
   await connection.query(
@@ -81,10 +85,16 @@ async function ledgerOn(connection, type) {
     read: (ids) =>
       rows(
         `SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time
-         FROM tbl_redotask WHERE id = ANY($1::bigint[])`,
+         FROM tbl_redotask WHERE ${IS_AMONG}`,
         [ids],
       ),
-    remove: (ids) => rows('DELETE FROM tbl_redotask WHERE id = ANY($1::bigint[])', [ids]),
+    lockFree: (ids) =>
+      rows(
+        `SELECT id, status, exec_times FROM tbl_redotask WHERE ${IS_AMONG} ORDER BY id FOR UPDATE SKIP LOCKED`,
+        [ids],
+      ),
+    insert: async (params) => Number((await insert(connection, type, [params], 'RETURNING id')).rows[0].id),
+    remove: (ids) => rows(`DELETE FROM tbl_redotask WHERE ${IS_AMONG}`, [ids]),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = $1', [id]);
       connection.release();

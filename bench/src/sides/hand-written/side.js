@@ -1,4 +1,4 @@
-import { runLane } from './loop.js';
+import { beginner, runLane } from './loop.js';
 
 /**
  * A bare driver as a side: its INSERTs, and the hand-written loop.
@@ -8,6 +8,7 @@ import { runLane } from './loop.js';
 export const handWritten = ({ connect, ...side }) => ({
   ...side,
   settings: {
+    prompt: [{ prompt: true }],
     default: [{ batch: 100, lanes: 1 }],
     tuned: [
       { batch: 500, lanes: 1 },
@@ -22,12 +23,14 @@ export const handWritten = ({ connect, ...side }) => ({
     const [type] = place.types;
     let working = [];
     let stopping = new AbortController();
+    const lone = place.settings.prompt && beginner(await driver.ledger(type), handle);
     return {
-      add: (params) => driver.add(params, type),
+      add: (params) => (lone ? lone.add(params) : driver.add(params, type)),
       addAll: (list) => driver.addAll(list, type),
       addInTransaction: (params) => driver.addInTransaction(params, type),
       async go() {
         stopping = new AbortController();
+        if (lone) return;
         for (let lane = 0; lane < place.settings.lanes; lane += 1)
           working.push(runLane(await driver.ledger(type), place.settings, handle, stopping.signal));
       },
@@ -40,6 +43,7 @@ export const handWritten = ({ connect, ...side }) => ({
       async close() {
         stopping.abort();
         await Promise.all(working);
+        await lone?.leave();
         await driver.close();
       },
     };
