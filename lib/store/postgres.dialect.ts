@@ -1,7 +1,6 @@
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried, type WantedOfType } from './dialect.js';
 import { listenToConnections } from './postgres.pool.js';
-import type { Place } from './place.js';
 import { sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
@@ -87,14 +86,15 @@ export const postgresDialect: ServerDialect = {
   close: (connection) => void (connection as { end(): Promise<void> }).end(),
 };
 
-const rowOfWanted = ({ type, most, after = BEFORE_ALL }: WantedOfType) => ({
+const rowOfWanted = ({ type, most, after }: WantedOfType) => ({
   wanted_type: type,
   most,
-  after_time: after.dueTime,
-  after_id: after.id,
+  after_time: after?.dueTime ?? LOWEST,
+  after_id: after?.id ?? LOWEST,
 });
 
-const BEFORE_ALL: Place = { dueTime: -Number.MAX_SAFE_INTEGER, id: 0 };
+/** Of a BIGINT: in a column that somebody wrote by hand there may be anything. */
+const LOWEST = '-9223372036854775808';
 
 /** Both are the transaction's alone. */
 function* settings(): Work<void> {
