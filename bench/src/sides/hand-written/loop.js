@@ -63,10 +63,10 @@ async function claim(ledger, workerId, batch, lanes) {
 /** @returns what somebody else has locked: to be settled later */
 async function settle(ledger, workerId, ids) {
   await ledger.begin();
-  const free = new Set((await ledger.lockFree(ids)).map(({ id }) => Number(id)));
+  const free = new Set((await ledger.lockFree(ids.toSorted(byNumber))).map(({ id }) => Number(id)));
   const locked = ids.filter((id) => !free.has(id));
   await writeOwnRow(ledger, workerId, runningOf(locked));
-  await ledger.remove([...free]);
+  if (free.size > 0) await ledger.remove([...free]);
   await ledger.commit();
   return locked;
 }
@@ -107,6 +107,8 @@ function within(ms, run) {
       .then(resolve, reject);
   });
 }
+
+const byNumber = (a, b) => a - b;
 
 const runningOf = (ids) => (ids.length === 0 ? '{}' : JSON.stringify({ bench: ids.map((id) => [id, 1]) }));
 
