@@ -32,19 +32,19 @@ export async function runLane(ledger, { batch, lanes }, handle, signal) {
   await ledger.register(workerId);
   let locked = [];
   while (!signal.aborted) {
-    const ids = await claim(ledger, workerId, batch, lanes);
-    if (ids.length === 0) {
+    const ids = await claim(ledger, workerId, { batch, lanes, locked });
+    if (ids.length + locked.length === 0) {
       await pause(10);
       continue;
     }
-    const tasks = await ledger.read(ids);
+    const tasks = ids.length === 0 ? [] : await ledger.read(ids);
     await Promise.all(tasks.map((task) => within(TIMEOUT, () => handle(JSON.parse(task.req_param).params))));
     locked = await settle(ledger, workerId, [...locked, ...ids]);
   }
   await ledger.leave(workerId);
 }
 
-async function claim(ledger, workerId, batch, lanes) {
+async function claim(ledger, workerId, { batch, lanes, locked }) {
   await ledger.begin();
   await ledger.lock();
   const taken = new Set();
@@ -55,7 +55,7 @@ async function claim(ledger, workerId, batch, lanes) {
     .map(({ id }) => Number(id))
     .filter((id) => !taken.has(id))
     .slice(0, batch);
-  if (ids.length > 0) await writeOwnRow(ledger, workerId, runningOf(ids));
+  if (ids.length > 0) await writeOwnRow(ledger, workerId, runningOf([...locked, ...ids]));
   await ledger.commit();
   return ids;
 }
