@@ -54,6 +54,8 @@ export interface Dialect {
    * each type is asked for by a SELECT of its own.
    */
   readonly wantedTable: ((wanted: readonly WantedOfType[]) => Statement) | undefined;
+  /** The order in which tasks are claimed, as the index of due tasks has it. */
+  readonly dueOrder: Statement;
   /** Whether a column holds this text, letter by letter. */
   isText(column: Statement, text: string): Statement;
   /** Whether a task's id is one of these, each of which is looked up by itself. */

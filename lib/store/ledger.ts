@@ -192,7 +192,7 @@ const dueArm = (dialect: Dialect, applicationName: string, { type, most, after }
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, type)}
         AND next_exec_time <= ${dialect.now} ${after ? comesAfter(sql`${after.dueTime}`, sql`${after.id}`) : nothing}
-      ORDER BY next_exec_time, id
+      ORDER BY ${dialect.dueOrder}
       LIMIT ${most}`);
 
 /** The same of many types in one SELECT, which is planned once. */
@@ -203,7 +203,7 @@ const dueArmOfAll = (dialect: Dialect, applicationName: string, wantedTable: Sta
         FROM tbl_redotask
         WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = wanted_type
           AND next_exec_time <= ${dialect.now} ${comesAfter(sql`after_time`, sql`after_id`)}
-        ORDER BY next_exec_time, id
+        ORDER BY ${dialect.dueOrder}
         LIMIT most) AS task`;
 
 const dueColumns = (dialect: Dialect): Statement => sql`

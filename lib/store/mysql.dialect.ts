@@ -35,6 +35,7 @@ export const mysqlDialect: ServerDialect = {
   },
   textTable: undefined,
   wantedTable: undefined,
+  dueOrder: sql`next_exec_time, id`,
   // Blanks at the end don't count in a comparison: rows of another type would take the places of this one's.
   isText: (column, text) => sql`${column} = ${text} AND LENGTH(${column}) = LENGTH(${text})`,
   idIsAmong: (ids) => isAmong(sql`id`, ids),

@@ -44,6 +44,9 @@ export const postgresDialect: ServerDialect = {
   wantedTable: (wanted) => sql`
       json_to_recordset(CAST(${JSON.stringify(wanted.map(rowOfWanted))} AS JSON)) AS wanted (
         wanted_type TEXT, most BIGINT, after_time BIGINT, after_id BIGINT)`,
+  // An index in which the ids themselves were would be read from end to end to look some up, whenever the statistics are of a
+  // moment when the table was empty.
+  dueOrder: sql`next_exec_time, id + 0`,
   isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id = ${anyOf(ids, 'ids')}`,
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash = ${anyOf(hashes, 'texts')}`,
@@ -55,7 +58,10 @@ export const postgresDialect: ServerDialect = {
     SET ${set}
     FROM json_to_recordset(CAST(${JSON.stringify(values)} AS JSON)) AS wanted (
       id BIGINT, new_exec_times BIGINT, new_delay BIGINT, new_dead_reason TEXT, new_dead_detail TEXT, new_errors TEXT)
-    WHERE task.id = wanted.id`,
+    WHERE task.id = wanted.id AND task.id = ${anyOf(
+      values.map(({ id }) => id),
+      'ids',
+    )}`,
   insertFree: function* (columns, values) {
     const created = yield* rows<{ id: number | string; dedupe_hash: string }>(sql`
       INSERT INTO tbl_redotask (${columns}) VALUES ${values}

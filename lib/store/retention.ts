@@ -29,7 +29,7 @@ export function* deleteOld(
       SELECT id FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = ${status} AND redo_task_id = ${type.redo_task_id}
         AND next_exec_time <= ${dialect.now} - ${keptFor}
-      ORDER BY next_exec_time, id
+      ORDER BY next_exec_time
       LIMIT ${CHUNK}`);
     const { own } = yield* lockFreeTasks(
       dialect,

@@ -27,6 +27,7 @@ export const sqliteDialect: Dialect = {
   },
   textTable: undefined,
   wantedTable: undefined,
+  dueOrder: sql`next_exec_time, id`,
   isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id IN (${list(ids)})`,
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash IN (${list(hashes)})`,

@@ -6,6 +6,9 @@ import { rows, type Work } from './work.js';
 /** What decides whether a task may still be written. */
 export type TaskState = Pick<TaskRow, 'id' | 'status' | 'exec_times'>;
 
+/** More than any index has, so that no database reads a whole index in place of the rows. */
+const STATE_COLUMNS = sql`id, status, exec_times`;
+
 export interface LockedTasks {
   /** Locked by this transaction, as they are now. */
   readonly own: ReadonlyMap<number, TaskState>;
@@ -17,12 +20,12 @@ export interface LockedTasks {
 export function* lockFreeTasks(dialect: Dialect, ids: readonly number[]): Work<LockedTasks> {
   const own = new Map<number, TaskState>();
   for (const some of inChunks(ids, 1_000)) {
-    const states = yield* rows<TaskState>(dialect.lockTasks(sql`id, status, exec_times`, some, 'skip'));
+    const states = yield* rows<TaskState>(dialect.lockTasks(STATE_COLUMNS, some, 'skip'));
     for (const state of states) own.set(Number(state.id), state);
   }
   const missing = ids.filter((id) => !own.has(id));
   if (missing.length === 0) return { own, strange: new Set() };
-  const there = yield* rows<Pick<TaskRow, 'id'>>(sql`
-    SELECT id FROM tbl_redotask WHERE ${dialect.idIsAmong(missing)}`);
+  const there = yield* rows<TaskState>(sql`
+    SELECT ${STATE_COLUMNS} FROM tbl_redotask WHERE ${dialect.idIsAmong(missing)}`);
   return { own, strange: new Set(there.map(({ id }) => Number(id))) };
 }

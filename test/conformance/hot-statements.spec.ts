@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { REDRIVE_JOB, RedoResult } from 'nestjs-redo';
 import { forEachServer } from '../support/databases.js';
-import { analyze, stepsPastIndexes } from '../support/query-plan.js';
+import { analyze, stepsPastIndexes, takeTasksForGone, wholeScansOfPostgres } from '../support/query-plan.js';
 import { createRedoDatabase, startApp } from '../support/redo-app.js';
 import { type LoggedStatement, StatementLog } from '../support/statement-log.js';
 import { type TestDatabase } from '../support/test-database.js';
@@ -143,6 +143,17 @@ forEachServer((database) => {
     test('and nothing else that an instance sends again and again goes over a whole table', async () => {
       for (const statement of statements) await expectByIndex(statement);
     });
+
+    if (database.kind === 'postgres')
+      test('what is due and tasks by their ids are looked up too when the statistics are of a moment when there were no tasks', async () => {
+        await takeTasksForGone(schema);
+        const lookingUp = statements.filter(({ text }) => /'due' AS kind| = ANY \(/.test(text));
+        expect(lookingUp.length).toBeGreaterThan(5);
+        for (const statement of lookingUp)
+          expect([statement.text, ...(await wholeScansOfPostgres(schema, statement))]).toEqual([
+            statement.text,
+          ]);
+      });
 
     async function expectByIndex(statement: LoggedStatement): Promise<void> {
       const bad = await stepsPastIndexes(schema, statement);

@@ -37,7 +37,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^INSERT INTO tbl_redotask/, 'insert …'],
   [/SELECT knocks.+FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'/s, 'read … and its own knocks'],
   [/FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'$/s, 'read …'],
-  [/^SELECT id FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)$/, 'read which of … exist'],
+  [/^SELECT id, status, exec_times FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)$/, 'read which of … exist'],
   // Its own row, which nobody else sees.
   [/FROM tbl_redotask WHERE id = /, ''],
   // What is found without a lock is judged again under one: the model leaves it out.

@@ -139,7 +139,7 @@ export const lockTask = (task: TaskId): Statement<TaskState> => ({
   },
 });
 
-/** `SELECT id FROM tbl_redotask WHERE id IN (…)`: which of the tasks that could not be locked are there at all. */
+/** `SELECT id, status, exec_times FROM tbl_redotask WHERE id IN (…)`: which of the tasks that could not be locked are there at all. */
 export const readWhichExist = (tasks: readonly TaskId[]): Statement<readonly TaskId[]> => ({
   name: `read which of ${named(tasks)} exist`,
   run: (session) => tasks.filter((task) => isThere(session, task)),

@@ -64,7 +64,9 @@ async function createTaskTable(queryRunner: QueryRunner): Promise<void> {
     CREATE UNIQUE INDEX uiq_redotask_dedupe
         ON tbl_redotask (dedupe_hash)
      WHERE dedupe_hash IS NOT NULL`);
+  // As an expression an id gives the order and can't be looked up here: that is the primary key's work, and with statistics of
+  // an empty table PostgreSQL would take this index for it, and read all of it for each id.
   await queryRunner.query(`
     CREATE INDEX idx_redotask_due
-        ON tbl_redotask (application_name, status, redo_task_id, next_exec_time, id, expire_time)`);
+        ON tbl_redotask (application_name, status, redo_task_id, next_exec_time, (id + 0)) INCLUDE (id, expire_time)`);
 }
