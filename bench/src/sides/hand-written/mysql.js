@@ -7,8 +7,12 @@ const COLUMNS =
   '(application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time)';
 const ROW = `('bench', ?, 10, '0', ?, ${NOW}, ${NOW})`;
 
-/** Two lanes that settle at once would deadlock if the server read by another index or the whole table. */
-const BY_ID = 'FORCE INDEX (PRIMARY)';
+/**
+ * One lookup of each id: two lanes that settle at once would deadlock if the server read by another index or the whole table.
+ * MySQL can't lock the list and must be told what to lock; MariaDB has no OF.
+ */
+const TASKS_BY_ID = `JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$')) AS wanted
+         STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.id`;
 
 /** mysql2 alone, on the library's own tables. */
 export default handWritten({
@@ -90,11 +94,11 @@ async function ledgerOn(connection, type) {
       ),
     lockFree: (ids) =>
       rows(
-        `SELECT id, status, exec_times FROM tbl_redotask ${BY_ID} WHERE id IN (?) FOR UPDATE SKIP LOCKED`,
-        [ids],
+        `SELECT task.id, status, exec_times FROM ${TASKS_BY_ID} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
+        [JSON.stringify(ids)],
       ),
     insert: async (params) => (await insert(connection, type, [params]))[0].insertId,
-    remove: (ids) => rows(`DELETE t FROM tbl_redotask t ${BY_ID} WHERE t.id IN (?)`, [ids]),
+    remove: (ids) => rows(`DELETE task FROM ${TASKS_BY_ID}`, [JSON.stringify(ids)]),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = ?', [id]);
       connection.release();

@@ -72,7 +72,7 @@ async function ledgerOn(connection, type) {
       rows(
         `SELECT id FROM tbl_redotask
          WHERE application_name = 'bench' AND status = 'PENDING' AND redo_task_id = $1 AND next_exec_time <= ${NOW}
-         ORDER BY next_exec_time, id LIMIT $2`,
+         ORDER BY next_exec_time, id + 0 LIMIT $2`,
         [type, most],
       ),
     writeOwnRow: async (id, running) =>
