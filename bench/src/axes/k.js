@@ -20,15 +20,17 @@ export default {
     const [worker] = await stand.open();
     const [producer] = await stand.open({ worker: false });
     const { result, usage } = await stand.measure([worker], () => straightThrough(worker, producer, backlog));
-    const { early, late, lateP99 } = result;
+    const { early, late } = result;
     return {
-      value: late / early,
+      value: late.rss / early.rss,
       done: result.done,
       usage,
       details: {
-        'event loop late, p99 ms': lateP99,
-        'RSS MiB at first': early / 2 ** 20,
-        'RSS MiB at last': late / 2 ** 20,
+        'event loop late, p99 ms': late.lateP99,
+        'RSS MiB at first': early.rss / 2 ** 20,
+        'of it heap at first': early.heap / 2 ** 20,
+        'RSS MiB at last': late.rss / 2 ** 20,
+        'of it heap at last': late.heap / 2 ** 20,
         'tasks/s': rateOf(result).value,
       },
     };
@@ -50,7 +52,7 @@ async function straightThrough(worker, producer, tasks) {
   let early;
   for (;;) {
     const { done } = await worker.do('handled');
-    if (done >= FIRST_LOOK) early ??= (await worker.do('memory')).rss;
+    if (done >= FIRST_LOOK) early ??= await worker.do('memory');
     if (done >= tasks) break;
     if (added < tasks && added - done < WAITING) {
       await producer.do('fill', { tasks: BATCH });
@@ -58,6 +60,6 @@ async function straightThrough(worker, producer, tasks) {
     } else await pause(20);
   }
   const ms = performance.now() - start;
-  const { rss: late, lateP99 } = await worker.do('memory');
-  return { done: tasks, ms, early: early ?? late, late, lateP99 };
+  const late = await worker.do('memory');
+  return { done: tasks, ms, early: early ?? late, late };
 }

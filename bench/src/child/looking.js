@@ -21,5 +21,6 @@ export async function memory() {
   const lateP99 = Math.max(0, delays.percentile(99) / 1e6 - 1);
   delays.reset();
   delays.enable();
-  return { rss: process.memoryUsage.rss(), lateP99 };
+  const { rss, heapTotal } = process.memoryUsage();
+  return { rss, heap: heapTotal, lateP99 };
 }

@@ -1,3 +1,5 @@
+import { round } from '../harness/progress.js';
+
 /** What came of a goal; undefined if one of its sides did not take part. */
 export function judge(goal, figure, figures) {
   const of = sideOf(figure, goal.of);
@@ -12,3 +14,19 @@ export function judge(goal, figure, figures) {
 }
 
 const sideOf = (figure, key) => figure?.sides.find((side) => side.key === key);
+
+/** What is to be reached. */
+export function wanted({ atLeast, atMost, detail, cap, axis, ofLabel, overLabel }) {
+  const base = overLabel
+    ? ` × ${overLabel}${cap ? ` (${cap} at most)` : ''}${axis ? ` on ${axis}` : ''}`
+    : '';
+  return `${ofLabel}${detail ? `: ${detail}` : ''} ${atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`}${base}`;
+}
+
+/** What came of it. */
+export function inWords(goal) {
+  const { told, ofLabel, overLabel, axis, detail, reached, ok } = goal;
+  if (!told) return `${ok ? 'reached' : 'NOT REACHED'}: ${wanted(goal)}: ${round(reached)}`;
+  const base = overLabel ? ` × ${overLabel}${axis ? ` on ${axis}` : ''}` : '';
+  return `${ofLabel}${detail ? `: ${detail}` : ''}: ${round(reached)}${base}`;
+}

@@ -1,4 +1,5 @@
 import { round } from '../harness/progress.js';
+import { inWords } from './goals.js';
 
 /** One axis as Markdown. */
 export function table({ id, title, unit, sides, goals, failures }) {
@@ -6,13 +7,20 @@ export function table({ id, title, unit, sides, goals, failures }) {
   const head = `### ${id}: ${title} (${unit})`;
   const failed = failures.map(({ label, failure }) => `- ${label} FAILED: ${failure.split('\n')[0]}`);
   if (!first) return [head, '', ...failed, ''].join('\n');
-  const rows = [
-    `| | median | min – max | × ${first.label} | CPU µs a task: client | server | RSS MiB |`,
+  const judged = goals.map((goal) => `- ${inWords(goal)}`);
+  return [head, '', sideTable(sides), '', ...detailLines(sides), ...judged, ...failed, ''].join('\n');
+}
+
+/** The sides of an axis; ratios are to the first. */
+export function sideTable(sides) {
+  const [first] = sides;
+  return [
+    `| | median | least – greatest | × ${first.label} | CPU µs a task: client | server | RSS MiB |`,
     '|---|--:|--:|--:|--:|--:|--:|',
     ...sides.map((side) => {
       const ratio = side.value.median / first.value.median;
       const cells = [
-        `${side.label}${side.disturbed > 0 ? ` (disturbed: ${side.disturbed})` : ''}`,
+        `${side.label}${side.disturbed > 0 ? ` (disturbed: ${side.disturbed} of ${side.values.length})` : ''}`,
         round(side.value.median),
         `${round(side.value.min)} – ${round(side.value.max)}`,
         round(ratio),
@@ -22,26 +30,15 @@ export function table({ id, title, unit, sides, goals, failures }) {
       ];
       return `| ${cells.join(' | ')} |`;
     }),
-  ];
-  const details = sides.flatMap(({ label, details: all }) =>
-    Object.keys(all).length > 0
-      ? [
-          `- ${label}: ${Object.entries(all)
-            .map(([name, { median }]) => `${name} ${round(median)}`)
-            .join(', ')}`,
-        ]
-      : [],
-  );
-  const judged = goals.map((goal) => `- ${inWords(goal)}`);
-  return [head, '', ...rows, '', ...details, ...judged, ...failed, ''].join('\n');
+  ].join('\n');
 }
 
-function inWords({ atLeast, atMost, told, detail, cap, axis, ofLabel, overLabel, reached, ok }) {
-  const what = detail ? `${ofLabel}, ${detail}` : ofLabel;
-  const base = overLabel
-    ? ` × ${overLabel}${axis ? ` on ${axis}` : ''}${cap ? ` (${cap} at most)` : ''}`
-    : '';
-  if (told) return `${what}: ${round(reached)}${base}`;
-  const wanted = atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
-  return `${ok ? 'reached' : 'NOT REACHED'}: ${what} ${wanted}${base}: ${round(reached)}`;
+/** What else was measured of a side. */
+export function detailLines(sides) {
+  return sides
+    .filter(({ details }) => Object.keys(details).length > 0)
+    .map(({ label, details }) => {
+      const named = Object.entries(details).map(([name, { median }]) => `${name} ${round(median)}`);
+      return `- ${label}: ${named.join(', ')}`;
+    });
 }

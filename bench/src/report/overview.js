@@ -1,0 +1,95 @@
+import { round } from '../harness/progress.js';
+import { wanted } from './goals.js';
+
+/** Axis → how the page calls it. */
+const ROWS = {
+  C: 'drain, tuned',
+  C1: 'drain, default options',
+  A: 'add one by one, 50 callers at once',
+  A1: 'add one by one, one caller',
+  A1t: 'add inside a caller’s transaction',
+  B: 'add in bulk, 1,000 a call',
+  D1: 'drain, 1 process',
+  D2: 'drain, 2 processes',
+  D4: 'drain, 4 processes',
+  D8: 'drain, 8 processes',
+  E1: 'idle pick-up, same process, ms',
+  E2: 'idle pick-up, another process, ms',
+  F: 'every task fails once, 1 ms back-off',
+  Gw: 'C with 1,000,000 waiting',
+  Gd: 'C with 1,000,000 dead',
+  H: 'C after 10 min under a snapshot',
+  I1: 'C with 50 types, one busy',
+  I50: 'C with 50 types, all busy',
+  J: 'idle: statements a second',
+  K: '1,000,000 through: RSS ÷ RSS at 50,000',
+  L: 'handlers of 100 ms, 500 at once',
+};
+
+const COLUMNS = {
+  'nestjs-redo: MariaDB': 'nestjs-redo@mariadb',
+  MySQL: 'nestjs-redo@mysql',
+  PostgreSQL: 'nestjs-redo@postgres',
+  'graphile-worker (PostgreSQL)': 'graphile-worker@postgres',
+  'pg-boss (PostgreSQL)': 'pg-boss@postgres',
+  'BullMQ (Redis, fsync always)': 'bullmq@redis-always',
+  'serenis (MariaDB)': 'serenis@mariadb',
+  'by hand: MariaDB': 'by-hand-mysql@mariadb',
+  'MySQL ': 'by-hand-mysql@mysql',
+  'PostgreSQL ': 'by-hand-postgres@postgres',
+};
+
+/** Every axis and the sides that matter most: the medians. */
+export function overview(figures) {
+  const ids = Object.keys(ROWS).filter((id) => figures.some((figure) => figure.id === id));
+  return table(figures, ids, COLUMNS, (id) => `${id}: ${ROWS[id]}`);
+}
+
+const SHORT_ROWS = ['C1', 'C', 'A', 'B', 'F', 'Gw', 'L'];
+
+const SHORT_COLUMNS = {
+  MariaDB: 'nestjs-redo@mariadb',
+  MySQL: 'nestjs-redo@mysql',
+  PostgreSQL: 'nestjs-redo@postgres',
+  'BullMQ, Redis': 'bullmq@redis-always',
+  'graphile-worker': 'graphile-worker@postgres',
+  'by hand, MariaDB': 'by-hand-mysql@mariadb',
+};
+
+/** The same for somebody who has half a minute. */
+export function shortOverview(figures) {
+  const names = { ...ROWS, Gw: 'drain, 1,000,000 others waiting' };
+  return table(figures, SHORT_ROWS, SHORT_COLUMNS, (id) => names[id], 'tasks a second');
+}
+
+function table(figures, ids, columns, nameOf, corner = '') {
+  const cell = (id, key) => {
+    const side = figures.filter((figure) => figure.id === id).flatMap(({ sides }) => sides);
+    const found = side.find((one) => one.key === key);
+    return found ? round(found.value.median) : '';
+  };
+  const headings = Object.keys(columns);
+  return [
+    `| ${corner} | ${headings.join(' | ')} |`,
+    `| --- |${headings.map(() => ' --: |').join('')}`,
+    ...ids.map(
+      (id) =>
+        `| ${nameOf(id)} | ${Object.values(columns)
+          .map((key) => cell(id, key))
+          .join(' | ')} |`,
+    ),
+  ].join('\n');
+}
+
+/** What was to be reached, and what was; bold: it was not. */
+export function goalTable(figures) {
+  const rows = figures.flatMap(({ id, goals }) =>
+    goals
+      .filter(({ told }) => !told)
+      .map((goal) => {
+        const reached = round(goal.reached);
+        return `| ${id} | ${wanted(goal)} | ${goal.ok ? reached : `**${reached}**`} |`;
+      }),
+  );
+  return ['| axis | goal | reached |', '| --- | --- | --: |', ...rows].join('\n');
+}
