@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { userInfo } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export const run = promisify(execFile);
@@ -42,12 +43,24 @@ export async function canAptInstall(): Promise<boolean> {
 }
 
 export async function aptInstall(...packages: string[]): Promise<void> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   process.stderr.write(`test set-up: installing ${packages.join(', ')} by apt-get\n`);
-  // Two runs on one machine, or unattended upgrades, may hold the lock for a while.
-  const patient = ['-o', 'DPkg::Lock::Timeout=300', '-qq'];
-  await run('apt-get', [...patient, 'update'], { env });
-  await run('apt-get', [...patient, 'install', '-y', '--no-install-recommends', ...packages], { env });
+  await aptGet('update');
+  await aptGet('install', '-y', '--no-install-recommends', ...packages);
+}
+
+/** Two tests, two runs on one machine, or unattended upgrades may hold a lock for a while; apt-get waits for some of them only. */
+async function aptGet(...args: string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const giveUpAt = Date.now() + 300_000;
+  for (;;) {
+    try {
+      await run('apt-get', ['-qq', ...args], { env });
+      return;
+    } catch (error) {
+      if (!/Could not get lock|Unable to lock/.test(String(error)) || Date.now() > giveUpAt) throw error;
+      await setTimeout(500);
+    }
+  }
 }
 
 function isExecutable(path: string): Promise<boolean> {
