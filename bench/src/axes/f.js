@@ -18,8 +18,8 @@ export default {
   async turn(stand, { tasks, limit }) {
     const [worker] = await stand.open();
     const some = tasks / 4;
-    await worker.do('fill', { tasks: some / 5 });
-    await worker.do('failOnce', { tasks: some / 5, limit });
+    await worker.do('fill', { tasks: some });
+    await worker.do('failOnce', { tasks: some, limit });
     await worker.do('rest');
     await worker.do('fill', { tasks: some });
     const { result, usage } = await stand.measure([worker], () =>
