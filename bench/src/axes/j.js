@@ -24,6 +24,8 @@ export default {
     await worker.do('go');
     await pause(SETTLE);
     const { result, usage } = await stand.measure([worker], () => stand.statementsDuring(() => pause(LOOK)));
+    if (result.statements === 0)
+      throw new Error('the server tells of no statement: even an idle instance sends some');
     const share = (ms) => (100 * (ms ?? 0)) / usage.ms;
     return {
       value: result.statements / (LOOK / 1_000),
