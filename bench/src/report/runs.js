@@ -10,15 +10,13 @@ import { AXES } from '../axes/index.js';
 export function readRuns(files) {
   const runs = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
   const told = new Set();
+  const isNew = (id, key) => !told.has(`${id} ${key}`) && told.add(`${id} ${key}`);
   const figures = runs.flatMap(({ machine, axes }) =>
-    axes.map((figure) => ({
-      ...figure,
-      commit: commitOf(machine),
-      sides: figure.sides.filter(({ key }) => {
-        const name = `${figure.id} ${key}`;
-        return !told.has(name) && told.add(name);
-      }),
-    })),
+    axes.map((figure) => {
+      const sides = figure.sides.filter(({ key }) => isNew(figure.id, key));
+      const goals = figure.goals.filter(({ of }) => sides.some(({ key }) => key === of));
+      return { ...figure, commit: commitOf(machine), sides, goals };
+    }),
   );
   const rank = ({ id }) => AXES.findIndex((axis) => axis.id === id);
   return figures.filter(({ sides }) => sides.length > 0).sort((one, other) => rank(one) - rank(other));
