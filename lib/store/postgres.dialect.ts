@@ -44,8 +44,7 @@ export const postgresDialect: ServerDialect = {
   wantedTable: (wanted) => sql`
       json_to_recordset(CAST(${JSON.stringify(wanted.map(rowOfWanted))} AS JSON)) AS wanted (
         wanted_type TEXT, most BIGINT, after_time BIGINT, after_id BIGINT)`,
-  // An index in which the ids themselves were would be read from end to end to look some up, whenever the statistics are of a
-  // moment when the table was empty.
+  // As the migration's index has it, which says why.
   dueOrder: sql`next_exec_time, id + 0`,
   isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id = ${anyOf(ids, 'ids')}`,
@@ -53,6 +52,7 @@ export const postgresDialect: ServerDialect = {
   lockTasks: (columns, ids, how) => sql`
     SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids, 'ids')} ORDER BY id ${TASK_LOCKS[how]}`,
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`,
+  // By the join alone PostgreSQL would read the whole of a table of some thousand rows.
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
     SET ${set}

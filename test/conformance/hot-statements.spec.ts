@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { REDRIVE_JOB, RedoResult } from 'nestjs-redo';
+import { readClaimed } from '../../lib/store/claim.js';
+import { postgresDialect } from '../../lib/store/postgres.dialect.js';
+import { sql, type Statement } from '../../lib/store/sql.js';
+import { lockFreeTasks } from '../../lib/store/task.lock.js';
+import { NO_ANSWER, type Work } from '../../lib/store/work.js';
 import { forEachServer } from '../support/databases.js';
 import { analyze, stepsPastIndexes, takeTasksForGone, wholeScansOfPostgres } from '../support/query-plan.js';
 import { createRedoDatabase, startApp } from '../support/redo-app.js';
@@ -161,4 +166,47 @@ forEachServer((database) => {
         throw new Error(`${JSON.stringify(bad, null, 2)}\nis the plan of\n${statement.text}`);
     }
   });
+
+  // The others estimate by themselves.
+  if (database.kind !== 'postgres') return;
+
+  describe('with 20,000 tasks and statistics of a moment when there were none', () => {
+    let schema: TestDatabase;
+    const ids = Array.from({ length: 200 }, (_, index) => index + 100);
+
+    beforeAll(async () => {
+      schema = await createRedoDatabase(database);
+      await schema.query('ALTER TABLE tbl_redotask SET (autovacuum_enabled = false)');
+      await schema.query(
+        `INSERT INTO tbl_redotask (application_name, redo_task_id, max_attempts, req_param, next_exec_time, add_time)
+         SELECT 'order-service', 'good', 10, '{"params":{"name":"张三"}}', n, n FROM generate_series(1, 20000) AS n`,
+      );
+      await takeTasksForGone(schema);
+    });
+    afterAll(() => schema.drop());
+
+    test.each([
+      ['locking free tasks', postgresDialect.lockTasks(sql`id, status`, ids, 'skip')],
+      ['which of those that were not free exist', lastOf(lockFreeTasks(postgresDialect, ids))],
+      ['reading what was claimed', lastOf(readClaimed(postgresDialect, 'a worker', ids))],
+      ['deleting', postgresDialect.deleteTasks(ids)],
+      [
+        'writing to each what it becomes',
+        postgresDialect.updateTasks(
+          sql`exec_times = new_exec_times`,
+          ids.map((id) => ({ id, new_exec_times: 1 })),
+        ),
+      ],
+    ])('%s goes by the primary key', async (_, statement) => {
+      const scans = await wholeScansOfPostgres(schema, postgresDialect.forDriver(statement));
+      expect(scans.filter((node) => node['Relation Name'] !== 'tbl_redo_worker')).toEqual([]);
+    });
+  });
 });
+
+/** What a work sends last when nothing is found. */
+function lastOf(work: Work<unknown>): Statement {
+  let last = sql``;
+  for (let step = work.next(); !step.done; step = work.next(NO_ANSWER)) last = step.value as Statement;
+  return last;
+}

@@ -70,6 +70,7 @@ async function ofMysql(schema: TestDatabase, { text, values }: LoggedStatement):
 /** A node of PostgreSQL's plan. */
 interface PlanNode {
   readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
   readonly 'Index Name'?: string;
   readonly 'Index Cond'?: string;
   readonly Filter?: string;
