@@ -30,7 +30,11 @@ for (const [page, parts] of Object.entries(pages)) {
 }
 const drawn = ['C1', 'C', 'A', 'B'].flatMap((id) => wholeAxis(id) ?? []);
 writeFileSync(join(ROOT, 'docs/bench/overview.svg'), chart(drawn));
-spawnSync('npx', ['prettier', '--write', ...Object.keys(pages)], { cwd: ROOT, stdio: 'inherit' });
+const { status } = spawnSync('npx', ['prettier', '--write', ...Object.keys(pages)], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;
 
 /** Between `<!-- bench: name -->` and `<!-- /bench -->`. */
 function replaced(text, name, part, page) {

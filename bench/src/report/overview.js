@@ -26,17 +26,18 @@ const ROWS = {
   L: 'handlers of 100 ms, 500 at once',
 };
 
+/** Contestant → its column. */
 const COLUMNS = {
-  'nestjs-redo: MariaDB': 'nestjs-redo@mariadb',
-  MySQL: 'nestjs-redo@mysql',
-  PostgreSQL: 'nestjs-redo@postgres',
-  'graphile-worker (PostgreSQL)': 'graphile-worker@postgres',
-  'pg-boss (PostgreSQL)': 'pg-boss@postgres',
-  'BullMQ (Redis, fsync always)': 'bullmq@redis-always',
-  'serenis (MariaDB)': 'serenis@mariadb',
-  'by hand: MariaDB': 'by-hand-mysql@mariadb',
-  'MySQL ': 'by-hand-mysql@mysql',
-  'PostgreSQL ': 'by-hand-postgres@postgres',
+  'nestjs-redo@mariadb': 'nestjs-redo: MariaDB',
+  'nestjs-redo@mysql': 'MySQL',
+  'nestjs-redo@postgres': 'PostgreSQL',
+  'graphile-worker@postgres': 'graphile-worker (PostgreSQL)',
+  'pg-boss@postgres': 'pg-boss (PostgreSQL)',
+  'bullmq@redis-always': 'BullMQ (Redis, fsync always)',
+  'serenis@mariadb': 'serenis (MariaDB)',
+  'by-hand-mysql@mariadb': 'by hand: MariaDB',
+  'by-hand-mysql@mysql': 'MySQL',
+  'by-hand-postgres@postgres': 'PostgreSQL',
 };
 
 /** Every axis and the sides that matter most: the medians. */
@@ -48,12 +49,12 @@ export function overview(figures) {
 const SHORT_ROWS = ['C1', 'C', 'A', 'B', 'F', 'Gw', 'L'];
 
 const SHORT_COLUMNS = {
-  MariaDB: 'nestjs-redo@mariadb',
-  MySQL: 'nestjs-redo@mysql',
-  PostgreSQL: 'nestjs-redo@postgres',
-  'BullMQ, Redis': 'bullmq@redis-always',
-  'graphile-worker': 'graphile-worker@postgres',
-  'by hand, MariaDB': 'by-hand-mysql@mariadb',
+  'nestjs-redo@mariadb': 'MariaDB',
+  'nestjs-redo@mysql': 'MySQL',
+  'nestjs-redo@postgres': 'PostgreSQL',
+  'bullmq@redis-always': 'BullMQ, Redis',
+  'graphile-worker@postgres': 'graphile-worker',
+  'by-hand-mysql@mariadb': 'by hand, MariaDB',
 };
 
 /** The same for somebody who has half a minute. */
@@ -64,20 +65,16 @@ export function shortOverview(figures) {
 
 function table(figures, ids, columns, nameOf, corner = '') {
   const cell = (id, key) => {
-    const side = figures.filter((figure) => figure.id === id).flatMap(({ sides }) => sides);
-    const found = side.find((one) => one.key === key);
+    const sides = figures.filter((figure) => figure.id === id).flatMap((figure) => figure.sides);
+    const found = sides.find((side) => side.key === key);
     return found ? round(found.value.median) : '';
   };
-  const headings = Object.keys(columns);
+  const row = (cells) => `| ${cells.join(' | ')} |`;
+  const keys = Object.keys(columns);
   return [
-    `| ${corner} | ${headings.join(' | ')} |`,
-    `| --- |${headings.map(() => ' --: |').join('')}`,
-    ...ids.map(
-      (id) =>
-        `| ${nameOf(id)} | ${Object.values(columns)
-          .map((key) => cell(id, key))
-          .join(' | ')} |`,
-    ),
+    row([corner, ...Object.values(columns)]),
+    row(['---', ...keys.map(() => '--:')]),
+    ...ids.map((id) => row([nameOf(id), ...keys.map((key) => cell(id, key))])),
   ].join('\n');
 }
 
