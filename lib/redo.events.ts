@@ -76,7 +76,8 @@ export class RedoEvents {
 
   /** For the library itself. */
   emit<K extends RedoEventName>(name: K, event: RedoEventMap[K]): void {
-    for (const listener of this.listeners.get(name) ?? []) void this.tell(name, listener, event);
+    const listeners = this.listeners.get(name);
+    if (listeners) for (const listener of listeners) void this.tell(name, listener, event);
   }
 
   private async tell(name: RedoEventName, listener: (event: never) => unknown, event: object): Promise<void> {

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import type { Appetite, DealtTask, FreeSight } from '../store/claim.js';
-import type { Wanted } from '../store/ledger.js';
+import type { Appetite, FreeSight } from '../store/claim.js';
+import type { DueTask, Wanted } from '../store/ledger.js';
 import { type Place, theLater } from '../store/place.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
@@ -90,7 +90,7 @@ export class Backlog {
   }
 
   /** What a claim dealt, and of which types there is more. */
-  dealt({ perType, after }: Appetite, tasks: readonly DealtTask[], more: ReadonlySet<string>): void {
+  dealt({ perType, after }: Appetite, tasks: readonly DueTask[], more: ReadonlySet<string>): void {
     const farthest = new Map<string, Place>();
     for (const task of tasks)
       if (more.has(task.redoTaskId))
@@ -147,13 +147,17 @@ export class Backlog {
       held.since < since ||
       this.paused.has(held.task.redoTaskId) ||
       (held.task.expireTime !== null && held.task.expireTime <= now);
-    return [...life.held.values()].filter((held) => !held.verdict && isSurplus(held));
+    const surplus: HeldTask[] = [];
+    for (const held of life.held.values()) if (!held.verdict && isSurplus(held)) surplus.push(held);
+    return surplus;
   }
 
   /** ms until the oldest held task has waited too long. */
   surplusIn(life: WorkerLife): number {
-    const oldest = [...life.held.values()].find(({ verdict }) => verdict === undefined);
-    return oldest ? oldest.since + LONGEST_HOLD - performance.now() : Infinity;
+    // The first is the oldest.
+    for (const { since, verdict } of life.held.values())
+      if (verdict === undefined) return since + LONGEST_HOLD - performance.now();
+    return Infinity;
   }
 
   /** Those of many types that come next, one claim after the other. */

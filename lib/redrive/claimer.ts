@@ -12,7 +12,9 @@ import {
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { ensureLockRow } from '../store/lock.row.js';
+import type { Settlement } from '../store/settlement.js';
 import { readPaused } from '../store/task.reader.js';
+import type { DecodedTask } from '../store/task.row.js';
 import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
 import { DatabaseClock } from './database.clock.js';
@@ -47,14 +49,7 @@ export class Claimer {
     const { identity } = life;
     const { epoch } = this.backlog;
     const sight = await this.database.read(
-      () =>
-        lookPastHeld(
-          dialect,
-          identity,
-          () => life.holding(),
-          this.backlog.lookout(),
-          this.backlog.heldElsewhere,
-        ),
+      () => lookPastHeld(dialect, identity, life, this.backlog.lookout(), this.backlog.heldElsewhere),
       life.patience,
     );
     this.clock.set(sight.now);
@@ -102,9 +97,9 @@ export class Claimer {
     }, life.patience);
     if (life.over) return;
     this.backlog.rememberPaused(new Set(paused));
-    const found = new Set(read.map(({ task }) => task.id));
+    const found = new Set(read.map(({ decoded }) => decoded.task.id));
     for (const id of held) if (!found.has(id)) life.forget(id);
-    for (const each of read) if (life.held.has(each.task.id)) this.hold(life, each);
+    for (const each of read) if (life.held.has(each.decoded.task.id)) this.hold(life, each);
   }
 
   /** What is asked for counts as asked from here on: a task that is added while the answer is under way marks it anew. */
@@ -117,7 +112,7 @@ export class Claimer {
     let claimed: Claim = { kind: 'locked' };
     try {
       claimed = await this.database.transaction(
-        () => claim(dialect, life.identity, turn, () => life.holding(), appetite, this.backlog.heldElsewhere),
+        () => claim(dialect, life.identity, turn, life, appetite, this.backlog.heldElsewhere),
         life.patience,
       );
       return claimed;
@@ -154,17 +149,18 @@ export class Claimer {
     }
   }
 
-  private hold(life: WorkerLife, read: ReadTask): void {
-    const { task, knocks } = read;
+  private hold(life: WorkerLife, { decoded, knocks }: ReadTask): void {
+    const { task } = decoded;
     const type = this.registry.handled(task.redoTaskId);
     if (!type) return;
-    const stamp = { time: this.clock.now(), host: life.identity.host };
-    const verdict =
-      read.kind === 'undecodable'
-        ? settlementOfUndecodable(task, read.reason, stamp)
-        : settlementOfExhausted(task);
     const since = life.held.get(task.id)?.since ?? performance.now();
-    life.held.set(task.id, { task, type, since, knocks, verdict });
+    life.hold({ task, type, since, knocks, verdict: this.verdictOn(decoded, life.identity.host) });
+  }
+
+  private verdictOn(decoded: DecodedTask, host: string): Settlement | undefined {
+    const { task } = decoded;
+    if (decoded.kind === 'runnable') return settlementOfExhausted(task);
+    return settlementOfUndecodable(task, decoded.reason, { time: this.clock.now(), host });
   }
 
   private tell({ expired, reaped }: Extract<Claim, { kind: 'claimed' }>): void {

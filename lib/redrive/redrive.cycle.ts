@@ -214,7 +214,7 @@ export class RedriveCycle {
   private nextOfTasks(): Step | undefined {
     const { life } = this;
     if (!life) return undefined;
-    const canSettle = this.can('settle') && life.toSettle().length > 0;
+    const canSettle = this.can('settle') && life.hasToSettle;
     const isHungry = this.phase === 'running' && this.backlog.appetite(life) !== undefined;
     const canClaim = isHungry && this.can('claim') && this.claimer.restFor() <= 0;
     if (canClaim && !(canSettle && this.claimedLast)) return 'claim';

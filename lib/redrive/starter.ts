@@ -10,7 +10,7 @@ import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
 import { execute } from './task.executor.js';
 import type { ClaimedTask } from '../store/task.row.js';
-import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
+import type { HeldTask, WorkerLife } from './worker.life.js';
 
 /** Begins held tasks: their handlers run once their mark in the ledger is committed. */
 @Injectable()
@@ -25,7 +25,7 @@ export class Starter {
 
   /** Whether there is a free slot and a task for it. */
   canBegin(life: WorkerLife): boolean {
-    return this.next(life).length > 0;
+    return life.nextStarts(Math.min(1, this.backlog.freeSlots(life))).length > 0;
   }
 
   /**
@@ -34,7 +34,7 @@ export class Starter {
    * @returns `false`: what is held must be read again first
    */
   async begin(life: WorkerLife): Promise<boolean> {
-    const starts = this.next(life);
+    const starts = life.nextStarts(this.backlog.freeSlots(life));
     const knocks = Math.min(...starts.map((held) => held.knocks));
     const { dialect } = this.database;
     const turn = life.turns.next();
@@ -108,21 +108,16 @@ export class Starter {
     }
   }
 
-  private next(life: WorkerLife): HeldTask[] {
-    return life.nextStarts(this.backlog.freeSlots(life));
-  }
-
   private run(life: WorkerLife, starts: readonly HeldTask[]): void {
     this.backlog.began(starts.length);
-    for (const { task, type } of starts) {
+    for (const held of starts) {
       // A handler that blocks this process for longer than the lease: others may have the next tasks by now.
       if (life.lease.left() <= 0) return;
-      life.forget(task.id);
-      const running: RunningTask = { task, type, controller: new AbortController() };
-      life.running.set(task.id, running);
+      const { task, type } = held;
+      const running = life.begin(held);
       this.events.emit('started', { id: task.id, redoTaskId: task.redoTaskId, attempt: task.execTimes + 1 });
-      void execute(type, task, running.controller, this.options.redact).then((outcome) => {
-        running.outcome = outcome;
+      execute(type, task, running.controller, this.options.redact, (outcome) => {
+        life.end(running, outcome);
         this.bell.ring();
       });
     }

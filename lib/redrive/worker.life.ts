@@ -1,5 +1,7 @@
 import type { HandledType } from '../handlers/handler.registry.js';
-import { type Holding, LeaseLostError, type WorkerIdentity } from '../store/ledger.js';
+import type { OwnTasks } from '../store/claim.js';
+import { LeaseLostError, type WorkerIdentity } from '../store/ledger.js';
+import { Holding } from '../store/ledger.text.js';
 import type { Settlement } from '../store/settlement.js';
 import type { ClaimedTask } from '../store/task.row.js';
 import { Turns } from '../store/turn.js';
@@ -23,7 +25,7 @@ export interface RunningTask {
   readonly task: ClaimedTask;
   readonly type: HandledType;
   readonly controller: AbortController;
-  /** Set when the handler has ended and the outcome is not settled yet. */
+  /** Set when the handler has ended and the outcome is not settled yet: by `WorkerLife.end` alone. */
   outcome?: Outcome;
 }
 
@@ -37,29 +39,38 @@ export const LOCKED_FOR = 50;
  * One life of a worker, from its registration until it stops or loses its lease: what it has, in memory. Its row in the
  * ledger is always written whole from here, so that what a lost answer left there heals by itself.
  */
-export class WorkerLife {
+export class WorkerLife implements OwnTasks {
   /** Whoever writes its row waits for a turn. */
   readonly turns = new Turns();
   /** Claimed, but not read yet: id → task type. */
   readonly claimed = new Map<number, string>();
   /** To begin as they are added, from before their COMMIT, so that no claim takes them: id → task type. */
   readonly added = new Map<number, string>();
-  readonly held = new Map<number, HeldTask>();
-  readonly running = new Map<number, RunningTask>();
+  readonly held: ReadonlyMap<number, HeldTask>;
+  readonly running: ReadonlyMap<number, RunningTask>;
   /** It lost its lease or has stopped: nothing of it may be written or begun any more. */
   over = false;
 
+  private readonly heldById = new Map<number, HeldTask>();
+  /** Those of them that won't be begun. */
+  private readonly judged = new Map<number, HeldTask>();
+  private readonly runningById = new Map<number, RunningTask>();
+  /** Those of them whose handlers have ended. */
+  private readonly ended = new Map<number, RunningTask>();
   /** Tasks whose rows somebody else had locked when they were to be settled → when to try again. */
   private readonly locked = new Map<number, number>();
 
   constructor(
     readonly identity: WorkerIdentity,
     readonly lease: Lease,
-  ) {}
+  ) {
+    this.held = this.heldById;
+    this.running = this.runningById;
+  }
 
   /** It has nothing at all. */
   get isEmpty(): boolean {
-    return [this.claimed, this.added, this.held, this.running].every(({ size }) => size === 0);
+    return this.claimed.size + this.added.size + this.held.size + this.running.size === 0;
   }
 
   /** What it has read, begun or not. */
@@ -72,10 +83,34 @@ export class WorkerLife {
     return patienceOf(this.identity.lease);
   }
 
+  /** A task that has been read, or read again. */
+  hold(held: HeldTask): void {
+    const { id } = held.task;
+    this.heldById.set(id, held);
+    if (held.verdict) this.judged.set(id, held);
+    else this.judged.delete(id);
+  }
+
+  /** Its handler is about to begin. */
+  begin({ task, type }: HeldTask): RunningTask {
+    this.forget(task.id);
+    const running: RunningTask = { task, type, controller: new AbortController() };
+    this.runningById.set(task.id, running);
+    return running;
+  }
+
+  /** Its handler has ended, or is given up: the first word counts. */
+  end(running: RunningTask, outcome: Outcome): void {
+    if (running.outcome) return;
+    running.outcome = outcome;
+    const { id } = running.task;
+    if (this.runningById.get(id) === running) this.ended.set(id, running);
+  }
+
   /** A task that this life has nothing to do with any more. */
   forget(id: number): void {
-    this.held.delete(id);
-    this.running.delete(id);
+    if (this.heldById.delete(id)) this.judged.delete(id);
+    if (this.runningById.delete(id)) this.ended.delete(id);
     this.locked.delete(id);
   }
 
@@ -91,23 +126,25 @@ export class WorkerLife {
 
   /** Tasks to settle: their handlers have ended, or they won't be begun. */
   toSettle(): (HeldTask | RunningTask)[] {
+    const all = [...this.ended.values(), ...this.judged.values()];
+    if (this.locked.size === 0) return all;
     const now = performance.now();
-    const ripe = ({ task }: HeldTask | RunningTask) => (this.locked.get(task.id) ?? 0) <= now;
-    const ended = [...this.running.values()].filter(({ outcome }) => outcome !== undefined);
-    const judged = [...this.held.values()].filter(({ verdict }) => verdict !== undefined);
-    return [...ended, ...judged].filter(ripe);
+    return all.filter(({ task }) => (this.locked.get(task.id) ?? 0) <= now);
+  }
+
+  get hasToSettle(): boolean {
+    const all = this.ended.size + this.judged.size;
+    return this.locked.size === 0 ? all > 0 : this.toSettle().length > 0;
   }
 
   /** Handlers that still run. */
   get active(): number {
-    let active = 0;
-    for (const { outcome } of this.running.values()) if (!outcome) active += 1;
-    return active;
+    return this.running.size - this.ended.size;
   }
 
   /** Handlers that have ended and whose outcome is not settled. */
   get unsettled(): number {
-    return this.running.size - this.active;
+    return this.ended.size;
   }
 
   /** Tasks of one type that are held or whose handler still runs. */
@@ -135,28 +172,52 @@ export class WorkerLife {
     return starts;
   }
 
+  counts(): Map<string, number> {
+    const counts = new Map<string, number>();
+    const count = (type: string) => counts.set(type, (counts.get(type) ?? 0) + 1);
+    for (const type of this.claimed.values()) count(type);
+    for (const type of this.added.values()) count(type);
+    for (const { task } of this.held.values()) count(task.redoTaskId);
+    for (const { task } of this.running.values()) count(task.redoTaskId);
+    return counts;
+  }
+
+  ids(): Set<number> {
+    const ids = new Set<number>();
+    for (const own of this.everything) for (const id of own.keys()) ids.add(id);
+    return ids;
+  }
+
+  has(id: number): boolean {
+    return this.everything.some((own) => own.has(id));
+  }
+
   /**
    * The ledger row as it will be when `leaving` has left and `starting` has begun.
    *
    * @throws {LeaseLostError} this life is over: what still waited for the database when it ended must not be written
    */
-  holding(leaving: ReadonlySet<number> = new Set(), starting: readonly HeldTask[] = []): Holding {
+  holding(leaving: ReadonlySet<number> = NONE, starting: readonly HeldTask[] = []): Holding {
     if (this.over) throw new LeaseLostError();
-    const startingIds = new Set(starting.map(({ task }) => task.id));
-    const held = new Map<string, number[]>();
-    for (const [id, redoTaskId] of [...this.claimed, ...this.added])
-      if (!startingIds.has(id)) push(held, redoTaskId, id);
-    for (const [id, { task }] of this.held)
-      if (!leaving.has(id) && !startingIds.has(id)) push(held, task.redoTaskId, id);
-    const running = new Map<string, [number, number][]>();
-    for (const [id, { task }] of this.running)
-      if (!leaving.has(id)) push(running, task.redoTaskId, [id, task.execTimes + 1]);
-    for (const { task } of starting) push(running, task.redoTaskId, [task.id, task.execTimes + 1]);
-    return { held: Object.fromEntries(held), running: Object.fromEntries(running) };
+    const holding = new Holding();
+    const moving =
+      starting.length === 0 ? leaving : new Set([...leaving, ...starting.map(({ task }) => task.id)]);
+    for (const [id, type] of this.claimed) if (!moving.has(id)) holding.hold(type, id);
+    for (const [id, type] of this.added) if (!moving.has(id)) holding.hold(type, id);
+    for (const { task } of this.held.values())
+      if (!moving.has(task.id)) holding.hold(task.redoTaskId, task.id);
+    const run = ({ id, redoTaskId, execTimes }: ClaimedTask) => holding.run(redoTaskId, id, execTimes + 1);
+    for (const { task } of this.running.values()) if (!leaving.has(task.id)) run(task);
+    for (const { task } of starting) run(task);
+    return holding;
   }
 
   abort(reason: Error): void {
     for (const { controller, outcome } of this.running.values()) if (!outcome) controller.abort(reason);
+  }
+
+  private get everything(): readonly ReadonlyMap<number, unknown>[] {
+    return [this.claimed, this.added, this.held, this.running];
   }
 
   private activeOf(redoTaskId: string): number {
@@ -167,8 +228,4 @@ export class WorkerLife {
   }
 }
 
-function push<T>(map: Map<string, T[]>, key: string, item: T): void {
-  const items = map.get(key);
-  if (items) items.push(item);
-  else map.set(key, [item]);
-}
+const NONE: ReadonlySet<number> = new Set();

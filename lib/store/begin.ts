@@ -1,6 +1,7 @@
 import type { Dialect } from './dialect.js';
 import { type AddedTask, insertTasks, type NewTask } from './insert.js';
-import { type Holding, LeaseLostError, updateOwnRow, type WorkerIdentity } from './ledger.js';
+import { LeaseLostError, updateOwnRow, type WorkerIdentity } from './ledger.js';
+import type { Holding } from './ledger.text.js';
 import { sql } from './sql.js';
 import { CLAIMED_COLUMNS, type ClaimedRow, type ClaimedTask, decodeTask } from './task.row.js';
 import type { Turn } from './turn.js';

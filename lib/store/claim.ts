@@ -1,7 +1,6 @@
 import type { Dialect } from './dialect.js';
 import {
   type DueTask,
-  type Holding,
   type LedgerEntry,
   lockLapsed,
   look,
@@ -10,6 +9,7 @@ import {
   type WorkerIdentity,
   writeOwnRow,
 } from './ledger.js';
+import type { Holding } from './ledger.text.js';
 import type { Place } from './place.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { sql } from './sql.js';
@@ -27,9 +27,15 @@ export interface Appetite extends Wanted {
   readonly lastServed: string | undefined;
 }
 
-/** A due task and the type it was dealt to. */
-export interface DealtTask extends DueTask {
-  readonly redoTaskId: string;
+/** What a worker has itself, as its memory has it when asked. */
+export interface OwnTasks {
+  /** Of each type. */
+  counts(): ReadonlyMap<string, number>;
+  /** As they are now, also when they have left since. */
+  ids(): ReadonlySet<number>;
+  has(id: number): boolean;
+  /** As its row is to say it. */
+  holding(): Holding;
 }
 
 /** A sight whose due tasks are those that nobody has. */
@@ -45,9 +51,9 @@ export type Claim =
       readonly kind: 'claimed';
       readonly sight: FreeSight;
       /** What is this worker's now, in the order in which it was dealt. */
-      readonly taken: readonly DealtTask[];
+      readonly taken: readonly DueTask[];
       /** What was due, had expired and is dead now. */
-      readonly expired: readonly DealtTask[];
+      readonly expired: readonly DueTask[];
       /** Types of which something could not be ended or charged, since somebody has it locked just now. */
       readonly passedOver: ReadonlySet<string>;
       readonly reaped: readonly Reaped[];
@@ -60,14 +66,14 @@ export function* claim(
   dialect: Dialect,
   worker: WorkerIdentity,
   turn: Turn,
-  holding: () => Holding,
+  own: OwnTasks,
   appetite: Appetite,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<Claim> {
   const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (!lockRow) return { kind: 'locked' };
 
-  const sight = yield* lookPastHeld(dialect, worker, holding, appetite, heldElsewhere);
+  const sight = yield* lookPastHeld(dialect, worker, own, appetite, heldElsewhere);
   const { reaped, locked } = yield* reapLapsed(dialect, worker, sight.workers);
   const { dealt, more } = share(sight.due, appetite);
   const ended = yield* endExpired(
@@ -76,7 +82,7 @@ export function* claim(
   );
   const taken = dealt.filter(({ expired }) => !expired);
   const leftOver = dealt.filter(({ id, expired }) => expired && !ended.has(id));
-  yield* writeOwnRow(dialect, worker, turn, () => withTaken(holding(), taken));
+  yield* writeOwnRow(dialect, worker, turn, () => withTaken(own.holding(), taken));
   return {
     kind: 'claimed',
     sight,
@@ -93,42 +99,46 @@ export function* claim(
  * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. For types of which less is found
  * than wanted it looks again from the start.
  *
- * @param holding what this worker has: what it had before and settles while the look is under way is not due either
+ * @param own what this worker has: what it had before and settles while the look is under way is not due either
  */
 export function* lookPastHeld(
   dialect: Dialect,
   worker: WorkerIdentity,
-  holding: () => Holding,
+  own: OwnTasks,
   wanted: Wanted,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<FreeSight> {
   const { perType, after } = wanted;
-  const before = holding();
+  const before = own.ids();
+  const ownCounts = own.counts();
   // What it has itself comes before the place where it goes on.
   const margin = (type: string) =>
-    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : countOf(before, type));
+    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : (ownCounts.get(type) ?? 0));
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
   const sight = yield* look(dialect, worker.applicationName, { perType: asked, after });
   const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
-  const own = heldByType([before, holding()]);
   const due = new Map<string, readonly DueTask[]>();
   for (const [type, tasks] of sight.due) {
-    const free = tasks.filter(({ id }) => !others.get(type)?.has(id) && !own.get(type)?.has(id));
+    const strange = others.get(type);
+    const free = tasks.filter(({ id }) => !before.has(id) && !own.has(id) && !strange?.has(id));
     const full = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
     if (full && sizeOf(others, type) > (heldElsewhere.get(type) ?? 0))
-      return yield* lookPastHeld(dialect, worker, holding, wanted, sizes(others));
+      return yield* lookPastHeld(dialect, worker, own, wanted, sizes(others));
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
   const short = new Map([...perType].filter(([type]) => after.has(type) && isShort(type)));
   if (short.size === 0) return { ...sight, due, heldElsewhere: sizes(others) };
   const fromTheStart = { perType: short, after: new Map<string, Place>() };
-  const again = yield* lookPastHeld(dialect, worker, holding, fromTheStart, sizes(others));
+  const again = yield* lookPastHeld(dialect, worker, own, fromTheStart, sizes(others));
   return { ...again, due: new Map([...[...due].filter(([type]) => !short.has(type)), ...again.due]) };
 }
 
-/** A claimed task as it was when somebody had knocked at its worker so often. */
-export type ReadTask = DecodedTask & { readonly knocks: number };
+/** A claimed task, and how often somebody had knocked at its worker when it was read. */
+export interface ReadTask {
+  readonly decoded: DecodedTask;
+  readonly knocks: number;
+}
 
 /**
  * The rows of claimed ids, read after the claim is committed, and at the same moment how often somebody has knocked at the
@@ -139,10 +149,9 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
     WHERE ${dialect.idIsAmong(ids)} AND ${IS_PENDING}`);
-  const byId = new Map(found.map((row) => [Number(row.id), row]));
-  return ids
-    .flatMap((id) => byId.get(id) ?? [])
-    .map((row) => ({ ...decodeTask(row), knocks: Number(row.knocks) }));
+  const byId = new Map<number, ReadTask>();
+  for (const row of found) byId.set(Number(row.id), { decoded: decodeTask(row), knocks: Number(row.knocks) });
+  return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
 /**
@@ -152,8 +161,8 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
   { total, perType, lastServed }: Omit<Appetite, 'after'>,
-): { dealt: DealtTask[]; more: Set<string> } {
-  const dealt: DealtTask[] = [];
+): { dealt: DueTask[]; more: Set<string> } {
+  const dealt: DueTask[] = [];
   const types = [...due.keys()].sort();
   const first = types.findIndex((type) => type > (lastServed ?? ''));
   const turns = [...types.slice(Math.max(0, first)), ...types.slice(0, Math.max(0, first))];
@@ -161,13 +170,14 @@ export function share(
     const before = dealt.length;
     for (const redoTaskId of turns) {
       const task = round < (perType.get(redoTaskId) ?? 0) ? due.get(redoTaskId)?.[round] : undefined;
-      if (task && dealt.length < total) dealt.push({ ...task, redoTaskId });
+      if (task && dealt.length < total) dealt.push(task);
     }
     if (dealt.length === before) break;
   }
-  const countOf = (type: string) => dealt.filter(({ redoTaskId }) => redoTaskId === type).length;
+  const counts = new Map<string, number>();
+  for (const { redoTaskId } of dealt) counts.set(redoTaskId, (counts.get(redoTaskId) ?? 0) + 1);
   const unfinished = [...due].filter(
-    ([type, tasks]) => tasks.length > countOf(type) || tasks.length >= (perType.get(type) ?? 0),
+    ([type, tasks]) => tasks.length > (counts.get(type) ?? 0) || tasks.length >= (perType.get(type) ?? 0),
   );
   return { dealt, more: new Set(unfinished.map(([type]) => type)) };
 }
@@ -202,26 +212,18 @@ function* endExpired(dialect: Dialect, ids: readonly number[]): Work<ReadonlySet
   return new Set(ended);
 }
 
-function withTaken({ held, running }: Holding, taken: readonly DealtTask[]): Holding {
-  const all = new Map(Object.entries(held).map(([type, ids]) => [type, [...ids]]));
-  for (const { id, redoTaskId } of taken) {
-    const ids = all.get(redoTaskId);
-    if (ids) ids.push(id);
-    else all.set(redoTaskId, [id]);
-  }
-  return { held: Object.fromEntries(all), running };
+function withTaken(holding: Holding, taken: readonly DueTask[]): Holding {
+  for (const { id, redoTaskId } of taken) holding.hold(redoTaskId, id);
+  return holding;
 }
 
-const countOf = ({ held, running }: Holding, type: string) =>
-  (held[type]?.length ?? 0) + (running[type]?.length ?? 0);
-
-function heldByType(holdings: readonly Holding[]): Map<string, Set<number>> {
+function heldByType(workers: readonly LedgerEntry[]): Map<string, Set<number>> {
   const all = new Map<string, Set<number>>();
   const add = (type: string, id: number) => {
     const ids = all.get(type) ?? new Set<number>();
     all.set(type, ids.add(id));
   };
-  for (const { held, running } of holdings) {
+  for (const { held, running } of workers) {
     for (const [type, ids] of Object.entries(held)) for (const id of ids) add(type, id);
     for (const [type, marks] of Object.entries(running)) for (const [id] of marks) add(type, id);
   }

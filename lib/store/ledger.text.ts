@@ -1,3 +1,5 @@
+import { runsOf } from './runs.js';
+
 /**
  * What the columns of a worker's row say as JSON. Ids that follow one another are written as a range, `"7-9"`: what was added
  * together falls due together, and the row is written with every claim, begin and settling. Whoever spoilt one by hand must
@@ -10,20 +12,41 @@ export type HeldIds = Readonly<Record<string, readonly number[]>>;
 export type RunningIds = Readonly<Record<string, readonly RunningMark[]>>;
 export type RunningMark = readonly [id: number, attempt: number];
 
-/** `{"pay": ["7-9", 12]}` */
-export const encodeHeld = (held: HeldIds): string => encoded(held, rangesOf);
+/** What a worker has, in the making: told task by task, then put into the words of its row. */
+export class Holding {
+  private readonly heldOf = new Map<string, number[]>();
+  private readonly runningOf = new Map<string, Map<number, number[]>>();
 
-/** `{"pay": [["7-9", 1], [12, 3]]}`: ids and the attempt that each of them is in. */
-export const encodeRunning = (running: RunningIds): string =>
-  encoded(running, (marks) => {
-    const byAttempt = new Map<number, number[]>();
-    for (const [id, attempt] of marks) {
-      const ids = byAttempt.get(attempt);
-      if (ids) ids.push(id);
-      else byAttempt.set(attempt, [id]);
-    }
-    return [...byAttempt].flatMap(([attempt, ids]) => rangesOf(ids).map((range) => [range, attempt]));
-  });
+  hold(redoTaskId: string, id: number): void {
+    entry(this.heldOf, redoTaskId, newList).push(id);
+  }
+
+  run(redoTaskId: string, id: number, attempt: number): void {
+    const byAttempt = entry(this.runningOf, redoTaskId, newMap);
+    entry(byAttempt, attempt, newList).push(id);
+  }
+
+  /** `{"pay": ["7-9", 12]}` */
+  get held(): string {
+    return encoded(this.heldOf, rangesOf);
+  }
+
+  /** `{"pay": [["7-9", 1], [12, 3]]}`: ids and the attempt that each of them is in. */
+  get running(): string {
+    return encoded(this.runningOf, (byAttempt) =>
+      [...byAttempt].flatMap(([attempt, ids]) => rangesOf(ids).map((range) => [range, attempt])),
+    );
+  }
+}
+
+const newList = (): number[] => [];
+const newMap = () => new Map<number, number[]>();
+
+function entry<K, V>(map: Map<K, V>, key: K, create: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = create()));
+  return value;
+}
 
 /** What is left out is due, at worst once too early. */
 export const decodeHeld = (text: string | null): HeldIds => byType(text, idsOf);
@@ -34,20 +57,14 @@ export function decodeHandlers(text: string | null): string[] {
   return Array.isArray(decoded) ? decoded.filter((each) => typeof each === 'string') : [];
 }
 
-const encoded = <T>(all: Readonly<Record<string, readonly T[]>>, encode: (some: readonly T[]) => unknown) =>
-  JSON.stringify(Object.fromEntries(Object.entries(all).map(([type, some]) => [type, encode(some)])));
+const encoded = <T>(all: ReadonlyMap<string, T>, encode: (some: T) => unknown): string =>
+  JSON.stringify(Object.fromEntries([...all].map(([type, some]) => [type, encode(some)])));
 
 /** An id, or the first and the last of several. */
 type Range = number | string;
 
 function rangesOf(ids: readonly number[]): Range[] {
-  const ranges: [first: number, last: number][] = [];
-  for (const id of [...ids].sort((one, other) => one - other)) {
-    const range = ranges.at(-1);
-    if (range && range[1] + 1 === id) range[1] = id;
-    else ranges.push([id, id]);
-  }
-  return ranges.map(([first, last]) => (first === last ? first : `${first}-${last}`));
+  return runsOf(ids).map(([first, last]) => (first === last ? first : `${first}-${last}`));
 }
 
 /** Nobody has more of one type: a longer range makes no sense. */

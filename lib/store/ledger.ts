@@ -1,12 +1,5 @@
 import type { Dialect, WantedOfType } from './dialect.js';
-import {
-  decodeHeld,
-  decodeRunning,
-  encodeHeld,
-  encodeRunning,
-  type HeldIds,
-  type RunningIds,
-} from './ledger.text.js';
+import { decodeHeld, decodeRunning, type HeldIds, type Holding, type RunningIds } from './ledger.text.js';
 import type { Place } from './place.js';
 import { inChunks, joined, nothing, sql, type Statement } from './sql.js';
 import type { Turn } from './turn.js';
@@ -25,19 +18,18 @@ export interface WorkerIdentity {
   readonly lease: number;
 }
 
-/** What a worker has of the backlog. A task's own row says nothing of it. Why that holds together is checked in `test/model`. */
-export interface Holding {
-  readonly held: HeldIds;
-  readonly running: RunningIds;
-}
-
-/** A worker as the others see it. */
-export interface LedgerEntry extends Holding {
+/**
+ * A worker as the others see it, with what it has of the backlog: a task's own row says nothing of that. Why that holds together
+ * is checked in `test/model`.
+ */
+export interface LedgerEntry {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
   /** ms until its lease runs out; below 0: it has. */
   readonly leaseLeft: number;
+  readonly held: HeldIds;
+  readonly running: RunningIds;
 }
 
 /** The backlog and the ledger at one moment. */
@@ -59,6 +51,7 @@ export interface Wanted {
 }
 
 export interface DueTask extends Place {
+  readonly redoTaskId: string;
   readonly expired: boolean;
 }
 
@@ -107,7 +100,7 @@ export function* updateOwnRow(
   const { held, running } = holding();
   const found = yield* affected(sql`
     UPDATE tbl_redo_worker
-    SET held = ${encodeHeld(held)}, running = ${encodeRunning(running)},
+    SET held = ${held}, running = ${running},
         handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease},
         writes = ${turn.number}
     WHERE id = ${worker.id} AND writes <= ${turn.number} ${condition}`);
@@ -149,22 +142,42 @@ export function* look(dialect: Dialect, applicationName: string, { perType, afte
   const [first = [], ...others] = inChunks(arms, MOST_TYPES);
   const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
   for (const some of others) seen.push(...(yield* rows<SightRow>(joined(some, ' UNION ALL '))));
-  const of = (kind: SightRow['kind']) => seen.filter((row) => row.kind === kind);
+  return sightOf(seen);
+}
+
+function sightOf(seen: readonly SightRow[]): Sight {
+  let now = NaN;
+  const workers: SightRow[] = [];
+  const paused = new Set<string>();
   const due = new Map<string, DueTask[]>();
-  for (const { name, number, flag, due_time } of of('due')) {
-    const tasks = due.get(name) ?? [];
-    tasks.push({ id: Number(number), dueTime: Number(due_time), expired: Number(flag) === 1 });
-    due.set(name, tasks);
-  }
-  const now = Number(of('clock')[0]?.number);
-  return {
-    now,
-    workers: of('worker').map((row) =>
-      entryOf({ ...row, id: row.name, pid: row.flag, lease_until: row.number }, now),
-    ),
-    paused: new Set(of('pause').map(({ name }) => name)),
-    due,
-  };
+  for (const row of seen)
+    switch (row.kind) {
+      case 'clock':
+        now = Number(row.number);
+        break;
+      case 'worker':
+        workers.push(row);
+        break;
+      case 'pause':
+        paused.add(row.name);
+        break;
+      case 'due': {
+        const { name: redoTaskId, number, flag, due_time } = row;
+        const task = {
+          id: Number(number),
+          redoTaskId,
+          dueTime: Number(due_time),
+          expired: Number(flag) === 1,
+        };
+        const tasks = due.get(redoTaskId);
+        if (tasks) tasks.push(task);
+        else due.set(redoTaskId, [task]);
+      }
+    }
+  const entries = workers.map((row) =>
+    entryOf({ ...row, id: row.name, pid: row.flag, lease_until: row.number }, now),
+  );
+  return { now, workers: entries, paused, due };
 }
 
 function lookStatement(dialect: Dialect, applicationName: string, dueArms: readonly Statement[]): Statement {

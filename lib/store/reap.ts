@@ -1,7 +1,7 @@
 import { workerDied } from '../redo.messages.js';
 import { MOST_ATTEMPTS } from '../rules.js';
 import type { Dialect } from './dialect.js';
-import { deleteRow, type Holding, type LedgerEntry } from './ledger.js';
+import { deleteRow, type LedgerEntry } from './ledger.js';
 import { settleEach } from './settle.js';
 import type { Settlement } from './settlement.js';
 import { inChunks, sql } from './sql.js';
@@ -57,7 +57,7 @@ export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped | unde
 }
 
 /** The task types of which a worker has tasks. */
-export const typesOf = ({ held, running }: Holding): string[] => [
+export const typesOf = ({ held, running }: LedgerEntry): string[] => [
   ...new Set([...Object.keys(held), ...Object.keys(running)]),
 ];
 

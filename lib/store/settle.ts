@@ -1,5 +1,6 @@
 import type { Dialect } from './dialect.js';
-import { deleteRow, type Holding, type WorkerIdentity, writeOwnRow } from './ledger.js';
+import { deleteRow, type WorkerIdentity, writeOwnRow } from './ledger.js';
+import type { Holding } from './ledger.text.js';
 import type { Again, Dead, Parked, Settlement, Succeeded } from './settlement.js';
 import { inChunks, sql, type Statement } from './sql.js';
 import { lockFreeTasks, type TaskState } from './task.lock.js';

@@ -83,24 +83,25 @@ export type DecodedTask =
 const MOST_ERRORS = 10;
 
 export function decodeTask(row: ClaimedRow): DecodedTask {
-  const task = (params: unknown): ClaimedTask => ({
-    id: Number(row.id),
-    redoTaskId: row.redo_task_id,
-    params,
-    reqParam: row.req_param,
-    execTimes: row.exec_times,
-    maxAttempts: limitOf(row),
-    addTime: Number(row.add_time),
-    expireTime: row.expire_time === null ? null : Number(row.expire_time),
-    errors: decodeErrors(row.errors),
-  });
   try {
     for (const column of NUMBERS) checkNumber(column, row[column]);
-    return { kind: 'runnable', task: task(decodeParams(row.req_param)) };
+    return { kind: 'runnable', task: taskOf(row, decodeParams(row.req_param)) };
   } catch (error) {
-    return { kind: 'undecodable', task: task(undefined), reason: (error as Error).message };
+    return { kind: 'undecodable', task: taskOf(row, undefined), reason: (error as Error).message };
   }
 }
+
+const taskOf = (row: ClaimedRow, params: unknown): ClaimedTask => ({
+  id: Number(row.id),
+  redoTaskId: row.redo_task_id,
+  params,
+  reqParam: row.req_param,
+  execTimes: row.exec_times,
+  maxAttempts: limitOf(row),
+  addTime: Number(row.add_time),
+  expireTime: row.expire_time === null ? null : Number(row.expire_time),
+  errors: decodeErrors(row.errors),
+});
 
 /** SQLite takes anything into a column of numbers. */
 const NUMBERS = ['max_attempts', 'exec_times', 'add_time', 'expire_time'] as const;

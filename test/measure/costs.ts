@@ -14,12 +14,12 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { DataSource } from 'typeorm';
 import { begin } from '../../lib/store/begin.js';
-import { claim, lockResource, lookPastHeld, readClaimed } from '../../lib/store/claim.js';
+import { claim, lockResource, lookPastHeld, type OwnTasks, readClaimed } from '../../lib/store/claim.js';
 import { type Database } from '../../lib/store/database.js';
 import { databaseOf } from '../../lib/store/database.factory.js';
 import { insertTasks, type NewTask } from '../../lib/store/insert.js';
-import { type Holding, register, type WorkerIdentity } from '../../lib/store/ledger.js';
-import { encodeHeld } from '../../lib/store/ledger.text.js';
+import { register, type WorkerIdentity } from '../../lib/store/ledger.js';
+import { Holding } from '../../lib/store/ledger.text.js';
 import { ensureLockRow } from '../../lib/store/lock.row.js';
 import { settle } from '../../lib/store/settle.js';
 import { Turns } from '../../lib/store/turn.js';
@@ -33,7 +33,13 @@ const TIMES = 30;
 /** Tasks of one claim. */
 const BATCH = 100;
 const DAY = 86_400_000;
-const NOTHING: Holding = { held: {}, running: {} };
+const nothing = () => new Holding();
+const OWNS_NOTHING: OwnTasks = {
+  counts: () => new Map(),
+  ids: () => new Set(),
+  has: () => false,
+  holding: nothing,
+};
 
 /** One instance's statements, without the engine that chooses among them. */
 class Instance {
@@ -90,7 +96,7 @@ class Instance {
       lookPastHeld(
         this.database.dialect,
         this.identity,
-        () => NOTHING,
+        OWNS_NOTHING,
         { perType: wanted, after: new Map() },
         others,
       ),
@@ -104,7 +110,7 @@ class Instance {
     const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     const claimed = await this.turn((turn) =>
       this.database.transaction(() =>
-        claim(this.database.dialect, this.identity, turn, () => NOTHING, appetite, others),
+        claim(this.database.dialect, this.identity, turn, OWNS_NOTHING, appetite, others),
       ),
     );
     if (claimed.kind !== 'claimed' || claimed.taken.length !== count)
@@ -117,11 +123,13 @@ class Instance {
   }
 
   async begin(): Promise<void> {
-    const running = { [this.types[0] ?? '']: this.held.map((id) => [id, 1] as const) };
+    const holding = () => {
+      const running = nothing();
+      for (const id of this.held) running.run(this.types[0] ?? '', id, 1);
+      return running;
+    };
     await this.turn((turn) =>
-      this.database.autocommit(() =>
-        begin(this.database.dialect, this.identity, turn, () => ({ held: {}, running }), 0),
-      ),
+      this.database.autocommit(() => begin(this.database.dialect, this.identity, turn, holding, 0)),
     );
   }
 
@@ -131,7 +139,7 @@ class Instance {
         ? ({ kind: 'succeeded', id, before: 0, execTimes: 1 } as const)
         : ({ kind: 'again', id, before: 0, execTimes: 1, delay: DAY, errors: ERRORS } as const),
     );
-    const settling = { settlements, keepSucceeded: false, holding: () => NOTHING };
+    const settling = { settlements, keepSucceeded: false, holding: nothing };
     await this.turn((turn) =>
       this.database.transaction(() => settle(this.database.dialect, this.identity, turn, settling)),
     );
@@ -285,8 +293,10 @@ async function measure(kind: ServerKindName, database: TestDatabase, dataSource:
       [held],
     );
     await start();
+    const holding = nothing();
+    for (const { id } of ids) holding.hold('job', Number(id));
     await database.query("UPDATE tbl_redo_worker SET held = ? WHERE held = '{}' AND running = '{}'", [
-      encodeHeld({ job: ids.map(({ id }) => id) }),
+      holding.held,
     ]);
     row(`${held.toLocaleString('en')} held by others`, ...(await growth(one, held)));
   }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { addRunning, begin } from '../../lib/store/begin.js';
-import { claim, readClaimed } from '../../lib/store/claim.js';
+import { claim, type OwnTasks, readClaimed } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
 import type { NewTask } from '../../lib/store/insert.js';
 import { knockAtWorkers } from '../../lib/store/knock.js';
 import { register, type WorkerIdentity, writeOwnRow } from '../../lib/store/ledger.js';
+import { Holding } from '../../lib/store/ledger.text.js';
 import { mysqlDialect as dialect } from '../../lib/store/mysql.dialect.js';
 import { deleteOld } from '../../lib/store/retention.js';
 import { handBack, settle } from '../../lib/store/settle.js';
@@ -125,7 +126,13 @@ const newTask: NewTask = {
   dedupeKey: null,
 };
 const turn = () => new Turns().next();
-const nothing = () => ({ held: {}, running: {} });
+const nothing = () => new Holding();
+const ownsNothing: OwnTasks = {
+  counts: () => new Map(),
+  ids: () => new Set(),
+  has: () => false,
+  holding: nothing,
+};
 const row = (id: number, more: Row = {}): Row => ({
   id,
   redo_task_id: 'job',
@@ -156,7 +163,7 @@ const claimed = (script: Script<readonly Row[] | number>) =>
       dialect,
       worker,
       turn(),
-      nothing,
+      ownsNothing,
       { total: 3, perType: new Map([['job', 3]]), after: new Map(), lastServed: undefined },
       new Map(),
     ),

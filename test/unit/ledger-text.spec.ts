@@ -1,6 +1,12 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeHeld, decodeRunning, encodeHeld, encodeRunning } from '../../lib/store/ledger.text.js';
+import {
+  decodeHeld,
+  decodeRunning,
+  type HeldIds,
+  Holding,
+  type RunningIds,
+} from '../../lib/store/ledger.text.js';
 
 const id = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
 const type = fc.constantFrom('pay', 'ship', 'constructor');
@@ -13,11 +19,27 @@ const byId = (one: readonly number[] | number, other: readonly number[] | number
 const sorted = <T extends readonly number[] | number>(all: Readonly<Record<string, readonly T[]>>) =>
   Object.entries(all).map(([key, some]) => [key, [...some].sort(byId)]);
 
+/** A type of which it has nothing is not told. */
+const withoutEmpty = <T>(all: Readonly<Record<string, readonly T[]>>) =>
+  Object.fromEntries(Object.entries(all).filter(([, some]) => some.length > 0));
+
+function encodeHeld(held: HeldIds): string {
+  const holding = new Holding();
+  for (const [type, ids] of Object.entries(held)) for (const each of ids) holding.hold(type, each);
+  return holding.held;
+}
+
+function encodeRunning(running: RunningIds): string {
+  const holding = new Holding();
+  for (const [type, marks] of Object.entries(running)) for (const mark of marks) holding.run(type, ...mark);
+  return holding.running;
+}
+
 test('what a worker holds and runs comes back from its row as it was', () => {
   fc.assert(
     fc.property(held, running, (held, running) => {
-      expect(sorted(decodeHeld(encodeHeld(held)))).toEqual(sorted(held));
-      expect(sorted(decodeRunning(encodeRunning(running)))).toEqual(sorted(running));
+      expect(sorted(decodeHeld(encodeHeld(held)))).toEqual(sorted(withoutEmpty(held)));
+      expect(sorted(decodeRunning(encodeRunning(running)))).toEqual(sorted(withoutEmpty(running)));
     }),
   );
 });

@@ -81,7 +81,8 @@ describe('sql', () => {
 });
 
 describe('share', () => {
-  const tasks = (...ids: number[]): DueTask[] => ids.map((id) => ({ id, dueTime: 1, expired: false }));
+  const tasks = (redoTaskId: string, ids: readonly number[]): DueTask[] =>
+    ids.map((id) => ({ id, redoTaskId, dueTime: 1, expired: false }));
   const deal = (
     due: Record<string, number[]>,
     total: number,
@@ -89,7 +90,7 @@ describe('share', () => {
     lastServed?: string,
   ) => {
     const names = Object.keys(due);
-    const { dealt, more } = share(new Map(names.map((name) => [name, tasks(...due[name]!)])), {
+    const { dealt, more } = share(new Map(names.map((name) => [name, tasks(name, due[name]!)])), {
       total,
       perType: new Map(names.map((name) => [name, perType[name] ?? total])),
       lastServed,
@@ -143,7 +144,10 @@ describe('share', () => {
         const due = new Map(
           Object.entries(given).map(([type, size], at) => [
             type,
-            tasks(...Array.from({ length: size }, (_, index) => 100 * at + index)),
+            tasks(
+              type,
+              Array.from({ length: size }, (_, index) => 100 * at + index),
+            ),
           ]),
         );
         const perType = new Map([...due.keys()].map((type) => [type, total]));

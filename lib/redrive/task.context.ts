@@ -1,0 +1,35 @@
+import type { AttemptError, RedoContext } from '../handlers/redo-context.js';
+import { dateOf } from '../instant.js';
+import type { ClaimedTask } from '../store/task.row.js';
+
+/**
+ * What a handler learns about its task. A class, since a getter in an object literal costs V8 2 µs for each object, more than
+ * all the rest of a task's way through the executor.
+ */
+export class TaskContext implements RedoContext {
+  readonly id: number;
+  readonly redoTaskId: string;
+  readonly attempt: number;
+  readonly maxAttempts: number | null;
+  readonly createTime: Date;
+  readonly expiredDate: Date | null;
+  readonly lastError: AttemptError | null;
+  readonly #controller: AbortController;
+
+  constructor(task: ClaimedTask, controller: AbortController) {
+    const last = task.errors.at(-1);
+    this.id = task.id;
+    this.redoTaskId = task.redoTaskId;
+    this.attempt = task.execTimes + 1;
+    this.maxAttempts = task.maxAttempts;
+    this.createTime = dateOf(task.addTime);
+    this.expiredDate = task.expireTime === null ? null : dateOf(task.expireTime);
+    this.lastError = last ? { ...last, time: dateOf(last.time) } : null;
+    this.#controller = controller;
+  }
+
+  /** Node makes it when it is first asked for, and most handlers never do. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+}
