@@ -67,8 +67,10 @@ export interface Dialect {
    * as they are now, whatever the snapshot of the transaction.
    */
   lockTasks(columns: Statement, ids: readonly number[], how: TaskLock): Statement;
-  /** Deletes task rows by their ids, each looked up by itself. */
-  deleteTasks(ids: readonly number[]): Statement;
+  /** Locks those of these task rows that nobody else has, reads them as they are now, and never waits. */
+  lockFreeTasks(columns: Statement, ids: readonly number[]): readonly Statement[];
+  /** Deletes task rows that this transaction has locked. */
+  deleteTasks(ids: readonly number[]): readonly Statement[];
   /**
    * Writes to each task row values of its own, which go to the database as one text; rows are looked up by their ids.
    *
@@ -114,11 +116,8 @@ export interface ServerDialect extends Dialect {
   close(connection: unknown): void;
 }
 
-/**
- * `wait` for whoever has a row; `skip`, so that nothing is ever waited for; or `share`: wait, and only keep others from
- * changing it.
- */
-export type TaskLock = 'wait' | 'skip' | 'share';
+/** `wait` for whoever has a row; or `share`: wait, and only keep others from changing it. */
+export type TaskLock = 'wait' | 'share';
 
 /** TypeORM wraps what the driver threw. */
 export function driverError(error: unknown): { code?: string; errno?: number; message?: string } {

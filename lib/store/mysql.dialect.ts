@@ -1,8 +1,9 @@
 import type { QueryRunner } from 'typeorm';
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
+import { idIsAmong, isAmong, lookedUp, visiting } from './mysql.ids.js';
 import { forMysql } from './mysql.text.js';
-import { inChunks, joined, list, sql, type SqlValue, type Statement } from './sql.js';
+import { sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
@@ -38,15 +39,17 @@ export const mysqlDialect: ServerDialect = {
   dueOrder: sql`next_exec_time, id`,
   // Blanks at the end don't count in a comparison: rows of another type would take the places of this one's.
   isText: (column, text) => sql`${column} = ${text} AND LENGTH(${column}) = LENGTH(${text})`,
-  idIsAmong: (ids) => isAmong(sql`id`, ids),
+  idIsAmong,
   dedupeHashIsAmong: (hashes) => isAmong(sql`dedupe_hash`, hashes),
-  // A join with a list makes one lookup by primary key of each id. `WHERE id IN (…)` on a small table is a full scan, and
-  // a scanning DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
   lockTasks: (columns, ids, how) => sql`
-    SELECT ${columns} FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id
-    ${TASK_LOCKS[how]}`,
-  deleteTasks: (ids) => sql`
-    DELETE task FROM ${idTable(ids)} STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id`,
+    SELECT ${columns} FROM ${lookedUp(ids)} ${TASK_LOCKS[how]}`,
+  lockFreeTasks: (columns, ids) =>
+    visiting(
+      ids,
+      (tables, where) => sql`
+        SELECT ${columns} FROM ${tables} ${where} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
+    ),
+  deleteTasks: (ids) => visiting(ids, (tables, where) => sql`DELETE task FROM ${tables} ${where}`),
   updateTasks: (set, values) => sql`
     UPDATE JSON_TABLE(${JSON.stringify(values)}, '$[*]' COLUMNS (
              wanted_id BIGINT PATH '$.id',
@@ -112,20 +115,8 @@ function* formerSettings(): Work<void> {
 /** MySQL can't lock a list and must be told what to lock; MariaDB, which passes over `/*!80000`, has no OF. */
 const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
   wait: sql`FOR UPDATE /*!80000 OF task */`,
-  skip: sql`FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
   share: sql`/*!80000 FOR SHARE OF task */ /*M! LOCK IN SHARE MODE */`,
 };
-
-/** MariaDB makes a table of a list of 1,000, and may then read all rows to look each of them up there. */
-const LONGEST_LIST = 500;
-
-function isAmong(column: Statement, values: readonly SqlValue[]): Statement {
-  const lists = [...inChunks(values, LONGEST_LIST)].map((some) => sql`${column} IN (${list(some)})`);
-  return sql`(${joined(lists, ' OR ')})`;
-}
-
-const idTable = (ids: readonly number[]): Statement =>
-  sql`JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (wanted_id BIGINT PATH '$')) AS wanted`;
 
 /** Ids of one INSERT are this far apart (2 or more where several servers write). */
 function* autoIncrementStep(): Work<number> {

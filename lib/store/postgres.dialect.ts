@@ -51,7 +51,10 @@ export const postgresDialect: ServerDialect = {
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash = ${anyOf(hashes, 'texts')}`,
   lockTasks: (columns, ids, how) => sql`
     SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids, 'ids')} ORDER BY id ${TASK_LOCKS[how]}`,
-  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`,
+  lockFreeTasks: (columns, ids) => [
+    sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids, 'ids')} ORDER BY id FOR UPDATE SKIP LOCKED`,
+  ],
+  deleteTasks: (ids) => [sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`],
   // By the join alone PostgreSQL would read the whole of a table of some thousand rows.
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
@@ -111,7 +114,6 @@ function* settings(): Work<void> {
 
 const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
   wait: sql`FOR UPDATE`,
-  skip: sql`FOR UPDATE SKIP LOCKED`,
   share: sql`FOR SHARE`,
 };
 

@@ -36,7 +36,10 @@ export function* deleteOld(
       old.map(({ id }) => Number(id)),
     );
     const ids = [...own.values()].filter((task) => task.status === status).map(({ id }) => Number(id));
-    if (ids.length > 0) return yield* affected(dialect.deleteTasks(ids));
+    if (ids.length === 0) continue;
+    let deleted = 0;
+    for (const statement of dialect.deleteTasks(ids)) deleted += yield* affected(statement);
+    return deleted;
   }
   return 0;
 }

@@ -1,5 +1,5 @@
 import { type Dialect, driverError, tried } from './dialect.js';
-import { list, nothing, sql } from './sql.js';
+import { list, nothing, sql, type Statement } from './sql.js';
 import { rows } from './work.js';
 
 /** SQLite 3.38 and later, through better-sqlite3 or a driver with its interface. */
@@ -31,9 +31,9 @@ export const sqliteDialect: Dialect = {
   isText: (column, text) => sql`${column} = ${text}`,
   idIsAmong: (ids) => sql`id IN (${list(ids)})`,
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash IN (${list(hashes)})`,
-  lockTasks: (columns, ids) =>
-    sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id IN (${list(ids)}) ORDER BY id`,
-  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
+  lockTasks: selectTasks,
+  lockFreeTasks: (columns, ids) => [selectTasks(columns, ids)],
+  deleteTasks: (ids) => [sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`],
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
     SET ${set}
@@ -55,3 +55,7 @@ export const sqliteDialect: Dialect = {
   isRolledBack: (error) => /^SQLITE_(BUSY|LOCKED)/.test(driverError(error).code ?? ''),
   isRefused: (error) => /^SQLITE_/.test(driverError(error).code ?? ''),
 };
+
+function selectTasks(columns: Statement, ids: readonly number[]): Statement {
+  return sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id IN (${list(ids)}) ORDER BY id`;
+}

@@ -20,8 +20,8 @@ export interface LockedTasks {
 export function* lockFreeTasks(dialect: Dialect, ids: readonly number[]): Work<LockedTasks> {
   const own = new Map<number, TaskState>();
   for (const some of inChunks(ids, 1_000)) {
-    const states = yield* rows<TaskState>(dialect.lockTasks(STATE_COLUMNS, some, 'skip'));
-    for (const state of states) own.set(Number(state.id), state);
+    for (const statement of dialect.lockFreeTasks(STATE_COLUMNS, some))
+      for (const state of yield* rows<TaskState>(statement)) own.set(Number(state.id), state);
   }
   const missing = ids.filter((id) => !own.has(id));
   if (missing.length === 0) return { own, strange: new Set() };

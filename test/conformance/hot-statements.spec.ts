@@ -186,10 +186,10 @@ forEachServer((database) => {
     afterAll(() => schema.drop());
 
     test.each([
-      ['locking free tasks', postgresDialect.lockTasks(sql`id, status`, ids, 'skip')],
+      ['locking free tasks', postgresDialect.lockFreeTasks(sql`id, status`, ids)[0]!],
       ['which of those that were not free exist', lastOf(lockFreeTasks(postgresDialect, ids))],
       ['reading what was claimed', lastOf(readClaimed(postgresDialect, 'a worker', ids))],
-      ['deleting', postgresDialect.deleteTasks(ids)],
+      ['deleting', postgresDialect.deleteTasks(ids)[0]!],
       [
         'writing to each what it becomes',
         postgresDialect.updateTasks(

@@ -27,11 +27,28 @@ describe('sql', () => {
   });
 
   test('a long list is cut on MariaDB, which makes a table of 1,000 values', () => {
-    const values = Array.from({ length: 1_001 }, (_, index) => index);
+    const values = Array.from({ length: 1_001 }, (_, index) => 2 * index);
     const statement = mysqlDialect.idIsAmong(values);
     expect(statement.text.split(' OR ').map((part) => part.split('?').length - 1)).toEqual([500, 500, 1]);
     expect(statement.values).toEqual(values);
     expect(mysqlDialect.idIsAmong([7, 8])).toMatchObject({ text: '(id IN (?, ?))', values: [7, 8] });
+  });
+
+  test('100 ids or more in a row are a range that ends before the last of them', () => {
+    const from = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
+    expect(mysqlDialect.idIsAmong(from(7, 100).reverse())).toMatchObject({
+      text: '(id BETWEEN ? AND ? OR id = ?)',
+      values: [7, 105, 106],
+    });
+    expect(mysqlDialect.idIsAmong(from(7, 99)).text).toMatch(/^\(id IN \(/);
+    const mixed = [...from(7, 100), 200, 201, ...from(300, 150)];
+    expect(mysqlDialect.idIsAmong(mixed)).toMatchObject({
+      text: '((id BETWEEN ? AND ? OR id = ? OR id BETWEEN ? AND ? OR id = ?) OR (id IN (?, ?)))',
+      values: [7, 105, 106, 300, 448, 449, 200, 201],
+    });
+    const [ranges, list] = mysqlDialect.deleteTasks(mixed);
+    expect(ranges!.values).toEqual([7, 105, 106, 300, 448, 449]);
+    expect(list!.values).toEqual(['[200,201]']);
   });
 
   test('parameters are numbered in the order of their values where a driver wants that, however statements are nested', () => {
