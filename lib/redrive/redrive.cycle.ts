@@ -26,6 +26,8 @@ import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
 
 /** How long the last write of a stopping worker is tried, ms. */
 const LAST_WRITE = 3_000;
+/** From so many tasks on a claim and a settling go on side by side; smaller ones take turns, so that more share one COMMIT. */
+const MANY = 250;
 
 /** What a loop does next; each is one short transaction, or one statement. */
 type Step = 'register' | 'renew' | 'begin' | 'claim' | 'settle' | 'look';
@@ -50,9 +52,9 @@ const DOING: Readonly<Record<Step | 'handBack', string>> = {
 };
 
 /**
- * The engine: two loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
- * and begins what it holds; the other claims, and settles what ended: so slots are filled while settling is under way. This
- * worker's ledger row, which both write, has one writer at a time (`Turns`). Handlers run beside them and ring the bell when
+ * The engine: three loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
+ * and begins what it holds, one claims, one settles what ended: so the database and the handlers are busy at the same time. This
+ * worker's ledger row, which all write, has one writer at a time (`Turns`). Handlers run beside them and ring the bell when
  * they end; all that ended while a step was under way is settled together. Every order of its statements, with every fault, is
  * checked by the model in `test/model`: a change of the order of statements is made there too.
  */
@@ -70,10 +72,15 @@ export class RedriveCycle {
     nextStep: () => this.nextOfWorker(),
     rest: () => this.restOfWorker(),
   };
-  private readonly taskLane: Lane = {
+  private readonly claimLane: Lane = {
     isBusy: false,
-    nextStep: () => this.nextOfTasks(),
-    rest: () => this.restOfTasks(),
+    nextStep: () => this.nextOfClaims(),
+    rest: () => this.restOfClaims(),
+  };
+  private readonly settleLane: Lane = {
+    isBusy: false,
+    nextStep: () => this.nextOfSettlings(),
+    rest: () => this.restOfSettlings(),
   };
   /** Each step rests by itself when it fails: what still works goes on. */
   private readonly troubles: Readonly<Record<Step | 'handBack', Trouble>>;
@@ -106,7 +113,7 @@ export class RedriveCycle {
   start(): void {
     if (this.phase !== 'idle') return;
     this.phase = 'running';
-    this.loop = Promise.all([this.run(this.workerLane), this.run(this.taskLane)]);
+    this.loop = Promise.all([this.workerLane, this.claimLane, this.settleLane].map((lane) => this.run(lane)));
   }
 
   /** Asks the one cheap question, when there is room for what it may find. */
@@ -211,18 +218,34 @@ export class RedriveCycle {
     return this.phase === 'running' && this.can('begin') && this.starter.canBegin(life) ? 'begin' : undefined;
   }
 
-  private nextOfTasks(): Step | undefined {
-    const { life } = this;
+  private nextOfClaims(): Step | undefined {
+    const { life, phase } = this;
     if (!life) return undefined;
-    const canSettle = this.can('settle') && life.hasToSettle;
-    const isHungry = this.phase === 'running' && this.backlog.appetite(life) !== undefined;
-    const canClaim = isHungry && this.can('claim') && this.claimer.restFor() <= 0;
-    if (canClaim && !(canSettle && this.claimedLast)) return 'claim';
-    if (canSettle) return 'settle';
-    const mayLook = this.phase === 'running' && this.lookWanted && this.can('look');
+    const appetite = this.canClaim() ? this.backlog.appetite(life) : undefined;
+    if (appetite) {
+      const isFirst = !this.settleLane.isBusy && !(this.claimedLast && this.canSettle(life));
+      return appetite.total >= MANY || isFirst ? 'claim' : undefined;
+    }
+    const mayLook = phase === 'running' && this.lookWanted && this.can('look');
     if (mayLook && this.backlog.room(life) > 0) return 'look';
     if (life.isEmpty && this.backlog.isEmpty) this.passes.finish();
     return undefined;
+  }
+
+  private nextOfSettlings(): Step | undefined {
+    const { life } = this;
+    if (!life || !this.canSettle(life)) return undefined;
+    const wantsToClaim = this.canClaim() && this.backlog.appetite(life) !== undefined;
+    const isFirst = !this.claimLane.isBusy && (this.claimedLast || !wantsToClaim);
+    return life.unsettled >= MANY || isFirst ? 'settle' : undefined;
+  }
+
+  private canSettle(life: WorkerLife): boolean {
+    return this.can('settle') && life.hasToSettle;
+  }
+
+  private canClaim(): boolean {
+    return this.phase === 'running' && this.can('claim') && this.claimer.restFor() <= 0;
   }
 
   private restOfWorker(): number {
@@ -232,14 +255,18 @@ export class RedriveCycle {
     return Math.max(1, Math.min(...moments));
   }
 
-  private restOfTasks(): number {
-    const { life } = this;
-    const moments = [...this.restsOf('claim', 'settle', 'look'), this.drainUntil - performance.now()];
-    if (life && this.can('settle')) moments.push(life.passedOverFor());
-    if (life && this.can('claim') && this.phase === 'running') {
+  private restOfClaims(): number {
+    const moments = [...this.restsOf('claim', 'look'), this.drainUntil - performance.now()];
+    if (this.life && this.can('claim') && this.phase === 'running') {
       const locked = this.claimer.restFor();
       moments.push(locked > 0 ? locked : this.backlog.nextDueIn());
     }
+    return Math.max(1, Math.min(...moments));
+  }
+
+  private restOfSettlings(): number {
+    const moments = [...this.restsOf('settle'), this.drainUntil - performance.now()];
+    if (this.life && this.can('settle')) moments.push(this.life.passedOverFor());
     return Math.max(1, Math.min(...moments));
   }
 

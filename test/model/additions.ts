@@ -1,5 +1,5 @@
 import type { Setting } from './session.js';
-import type { State, Worker } from './state.js';
+import { type State, txIn, type Worker } from './state.js';
 import { spent, type Step } from './step.js';
 import { begin } from './worker.js';
 
@@ -8,9 +8,9 @@ export function* additions(setting: Setting, state: State): Generator<Step> {
   const task = state.tasks.findIndex(({ status }) => status === 'ABSENT');
   if (task < 0 || state.left.additions === 0) return;
   for (const [index, worker] of state.workers.entries()) {
-    if (state.txs[2 * index] || !mayAdd(setting, worker)) continue;
+    if (txIn(state, index, 'life') || !mayAdd(setting, worker)) continue;
     const call = { kind: 'add', life: worker.life!, starts: [{ task, execTimes: 0 }] } as const;
-    yield { ...begin(setting, spent(state, 'additions'), index, 0, call), chance: true };
+    yield { ...begin(setting, spent(state, 'additions'), index, 'life', call), chance: true };
   }
 }
 

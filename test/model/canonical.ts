@@ -1,7 +1,7 @@
 import { type Call, lifeOf, type Settlement } from './calls.js';
 import { workerLock } from './session.js';
 import type { Symmetry } from './explorer.js';
-import type { LifeId, State, Tx, Worker } from './state.js';
+import { LANES, type LifeId, placeOf, type State, type Tx, txIn, type Worker } from './state.js';
 import type { Sight } from './statements.js';
 
 /**
@@ -17,12 +17,14 @@ export function canonical(state: State): State {
 }
 
 /** In an order that does not depend on their numbers. */
-function endedLives({ workers, rows, txs, visitors, orphans }: State): LifeId[] {
+function endedLives(state: State): LifeId[] {
+  const { workers, rows, txs, visitors, orphans } = state;
   const ended = new Set<LifeId>();
   rows.forEach((row, life) => row && ended.add(life));
   for (const tx of [...txs, ...visitors, ...orphans]) if (tx) for (const life of livesIn(tx)) ended.add(life);
   for (const index of workers.keys())
-    if (workers[index]!.life !== null || txs[2 * index]?.call.kind === 'register') ended.delete(index);
+    if (workers[index]!.life !== null || txIn(state, index, 'life')?.call.kind === 'register')
+      ended.delete(index);
   if (ended.size < 2) return [...ended];
   const text = new Map([...ended].map((life) => [life, JSON.stringify(rows[life] ?? null)]));
   const compare = (one: LifeId, other: LifeId) =>
@@ -64,8 +66,8 @@ export const parts = ({ tasks, rows, visitors, orphans, left, workers, txs }: St
 ];
 
 export const whole = ([tasks, rows, visitors, orphans, left, ...others]: readonly unknown[]): State => {
-  const workers = others.slice(0, others.length / 3);
-  const txs = others.slice(others.length / 3);
+  const count = others.length / (1 + LANES.length);
+  const [workers, txs] = [others.slice(0, count), others.slice(count)];
   return { tasks, rows, visitors, orphans, left, workers, txs } as State;
 };
 
@@ -76,7 +78,7 @@ export function exchanges(workers: number): Symmetry[] {
     // The worker that was `order[index]` is `index` now, and with it its life.
     const to: Renumber = (life) => (life < workers ? order.indexOf(life) : life);
     const inWorkers = order.map((index) => 5 + index);
-    const inTxs = order.flatMap((index) => [0, 1].map((lane) => 5 + workers + 2 * index + lane));
+    const inTxs = order.flatMap((index) => LANES.map((lane) => 5 + workers + placeOf(index, lane)));
     return {
       order: [0, 1, 2, 3, 4, ...inWorkers, ...inTxs],
       renamed: (part, place) => {

@@ -4,9 +4,12 @@ import { nextOfWorker } from './lanes.js';
 import type { Setting } from './session.js';
 import {
   type Lane,
+  LANES,
   type State,
   type TaskId,
   type Tx,
+  txIn,
+  txsOf,
   unregistered,
   withItem,
   withTx,
@@ -20,9 +23,12 @@ import { beforeSending, described } from './worker.js';
 export function* ends(state: State, index: number): Generator<Step> {
   const { life, phase, has } = state.workers[index]!;
   const { kills, stops } = state.left;
-  const txs = state.txs.slice(2 * index, 2 * index + 2);
+  const txs = txsOf(state, index);
   const afresh = (from: State) =>
-    withTx(withTx(withWorker(from, index, unregistered(has.length)), index, 0, null), index, 1, null);
+    LANES.reduce(
+      (next, lane) => withTx(next, index, lane, null),
+      withWorker(from, index, unregistered(has.length)),
+    );
   if (kills > 0 && (life !== null || txs.some((tx) => tx)))
     yield {
       name: `worker ${index} is killed`,
@@ -35,15 +41,15 @@ export function* ends(state: State, index: number): Generator<Step> {
       chance: true,
       take: () => withWorker(spent(state, 'stops'), index, { ...state.workers[index]!, phase: 'draining' }),
     };
-  if (phase === 'failed to hand back' && !txs[1])
+  if (phase === 'failed to hand back' && !txIn(state, index, 'settlings'))
     yield { name: `worker ${index} ends`, take: () => afresh(state) };
 }
 
 /** Clients that give up what they have sent, or have to wait for. */
 export function* losses(setting: Setting, state: State, index: number): Generator<Step> {
   if (state.left.lostAnswers === 0) return;
-  for (const lane of [0, 1] as const) {
-    const tx = state.txs[2 * index + lane];
+  for (const lane of LANES) {
+    const tx = txIn(state, index, lane);
     if (!tx) continue;
     yield {
       name: `worker ${index}: ${tx.call.kind} gets no answer, and is given up`,
@@ -52,7 +58,7 @@ export function* losses(setting: Setting, state: State, index: number): Generato
     };
   }
   // What needs no transaction may be on its way for long: sent, given up, and still to arrive.
-  if (state.txs[2 * index]) return;
+  if (txIn(state, index, 'life')) return;
   for (const call of nextOfWorker(setting, state, index)) {
     if (!isAutocommit(call)) continue;
     const ready = beforeSending(setting, state, index, call);
@@ -61,7 +67,7 @@ export function* losses(setting: Setting, state: State, index: number): Generato
       yield {
         name: `worker ${index}: ${described(call)} is on its way for too long, and is given up`,
         chance: true,
-        take: () => givenUp(ready, index, 0, sent.tx),
+        take: () => givenUp(ready, index, 'life', sent.tx),
       };
   }
 }

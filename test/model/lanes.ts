@@ -7,6 +7,8 @@ import {
   type Running,
   type State,
   type TaskId,
+  txIn,
+  txsOf,
   withItem,
   type Worker,
 } from './state.js';
@@ -30,8 +32,17 @@ export function* nextOfWorker(setting: Setting, state: State, index: number): Ge
   if (begin.starts.length > 0) yield begin;
 }
 
-/** `nextOfTasks` of lib/redrive/redrive.cycle.ts, in any order. */
-export function* nextOfTasks(setting: Setting, state: State, index: number): Generator<WorkerCall> {
+/** `nextOfClaims` of lib/redrive/redrive.cycle.ts, in any order. */
+export function* nextOfClaims(setting: Setting, state: State, index: number): Generator<WorkerCall> {
+  const worker = state.workers[index]!;
+  const { life, phase } = worker;
+  if (life === null || phase !== 'running') return;
+  const most = setting.size.batch - tasksOf(worker, 'held').length;
+  if (mayClaim(setting, state, life, memoryOf(worker).places, most)) yield { kind: 'claim', life, most };
+}
+
+/** `nextOfSettlings` of lib/redrive/redrive.cycle.ts, in any order, and its `handBack` once nothing else is under way. */
+export function* nextOfSettlings(setting: Setting, state: State, index: number): Generator<WorkerCall> {
   const worker = state.workers[index]!;
   const { life, phase } = worker;
   if (life === null) return;
@@ -39,17 +50,15 @@ export function* nextOfTasks(setting: Setting, state: State, index: number): Gen
     const settlements = settlementsOf(setting, ended, life);
     if (phase !== 'failed to hand back' && settlements.length > 0)
       yield { kind: 'settle', life, settlements };
-    if (phase !== 'running' && !state.txs[2 * index]) {
+    if (phase !== 'running' && txsOf(state, index).every((tx) => !tx)) {
       const aborted = tasksOf(ended, 'running').filter((task) => (ended.has[task] as Running).outcome === '');
       yield { kind: 'handBack', life, settlements, aborted };
     }
   }
-  if (phase !== 'running') return;
-  const most = setting.size.batch - tasksOf(worker, 'held').length;
-  if (mayClaim(setting, state, life, memoryOf(worker).places, most)) yield { kind: 'claim', life, most };
 }
 
-const isHandingBack = ({ txs }: State, index: number) => txs[2 * index + 1]?.call.kind === 'handBack';
+const isHandingBack = (state: State, index: number) =>
+  txIn(state, index, 'settlings')?.call.kind === 'handBack';
 
 const tasksOf = ({ has }: Worker, as: 'held' | 'running'): TaskId[] =>
   [...has.keys()].filter((task) => has[task]?.as === as);

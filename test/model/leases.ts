@@ -1,6 +1,6 @@
 import { lifeOf } from './calls.js';
 import { inOrder } from './canonical.js';
-import { type LifeId, type Row, type State, type Tx, withItem, withWorker } from './state.js';
+import { type LifeId, type Row, type State, type Tx, txsOf, withItem, withWorker } from './state.js';
 import type { Step } from './step.js';
 import { spent } from './step.js';
 
@@ -33,7 +33,7 @@ export function* liveLapses(state: State): Generator<Step> {
     if (!row || row.lapsed || owner === undefined) continue;
     const name = `the lease of worker ${owner} runs out`;
     yield { name, chance: true, take: () => lapsed(spent(state, 'lapses'), life, 'all') };
-    const sent = state.txs.slice(2 * owner, 2 * owner + 2).some((tx) => tx && tx.stage !== 'committed');
+    const sent = txsOf(state, owner).some((tx) => tx && tx.stage !== 'committed');
     if (sent)
       yield {
         name: `${name}, but not counted from what it has sent`,

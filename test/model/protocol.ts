@@ -8,7 +8,7 @@ import { visitorSteps, visits } from './visitors.js';
 import type { System } from './explorer.js';
 import { ALL_RULES, type Rules } from './rules.js';
 import { type Setting, transactions } from './session.js';
-import { firstState, type Limits, NO_FAULTS, type Size, type State, type Worker } from './state.js';
+import { firstState, type Limits, NO_FAULTS, type Size, type State, txIn, type Worker } from './state.js';
 import { named } from './statements.js';
 import type { Step, Waiting } from './step.js';
 import { workerSteps } from './worker.js';
@@ -91,9 +91,9 @@ function check({ size, rules }: Setting, state: State): void {
 const isRunning = (own: Worker['has'][number] | undefined) => own?.as === 'running' && own.outcome === '';
 
 /** By its own clock. A worker that hands back does not ask any more. */
-function believesItLives({ workers, txs }: State, index: number): boolean {
-  const { life, lease, phase } = workers[index]!;
-  const isHandingBack = txs[2 * index + 1]?.call.kind === 'handBack';
+function believesItLives(state: State, index: number): boolean {
+  const { life, lease, phase } = state.workers[index]!;
+  const isHandingBack = txIn(state, index, 'settlings')?.call.kind === 'handBack';
   return life !== null && lease === 'kept' && phase !== 'failed to hand back' && !isHandingBack;
 }
 

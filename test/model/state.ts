@@ -12,7 +12,7 @@ export interface State {
   /** `tbl_redo_worker`, by life. */
   readonly rows: readonly (Row | null)[];
   readonly workers: readonly Worker[];
-  /** What each worker's two lanes have under way with the database (lib/redrive/redrive.cycle.ts). */
+  /** What each worker's lanes have under way with the database (lib/redrive/redrive.cycle.ts). */
   readonly txs: readonly (Tx | null)[];
   /** Transactions of persons and of the retention sweeper. */
   readonly visitors: readonly Tx[];
@@ -175,7 +175,7 @@ export const firstState = (size: Size, limits: Limits): State => ({
   })),
   rows: [],
   workers: times(size.workers, unregistered(size.tasks)),
-  txs: times(2 * size.workers, null),
+  txs: times(LANES.length * size.workers, null),
   visitors: [],
   orphans: [],
   left: limits,
@@ -209,10 +209,20 @@ export const withWorker = (state: State, index: number, worker: Worker): State =
   workers: withItem(state.workers, index, worker),
 });
 
-/** The one that keeps a worker alive and begins what it holds; the one that claims and settles. */
-export type Lane = 0 | 1;
+/** One keeps a worker alive and begins what it holds, one claims, one settles. */
+export const LANES = ['life', 'claims', 'settlings'] as const;
+export type Lane = (typeof LANES)[number];
+
+export const placeOf = (index: number, lane: Lane): number => LANES.length * index + LANES.indexOf(lane);
+
+export const txIn = ({ txs }: State, index: number, lane: Lane): Tx | null =>
+  txs[placeOf(index, lane)] ?? null;
+
+/** All that a worker has under way. */
+export const txsOf = (state: State, index: number): (Tx | null)[] =>
+  LANES.map((lane) => txIn(state, index, lane));
 
 export const withTx = (state: State, index: number, lane: Lane, tx: Tx | null): State => ({
   ...state,
-  txs: withItem(state.txs, 2 * index + lane, tx),
+  txs: withItem(state.txs, placeOf(index, lane), tx),
 });

@@ -1,14 +1,16 @@
 import { answered, run } from './answers.js';
 import { commit, mayBegin } from './audit.js';
 import { isAutocommit, lifeOf, type WorkerCall } from './calls.js';
-import { nextOfTasks, nextOfWorker } from './lanes.js';
+import { nextOfClaims, nextOfSettlings, nextOfWorker } from './lanes.js';
 import type { Setting } from './session.js';
 import {
   type Lane,
+  LANES,
   memoryOf,
   type Running,
   type State,
   type Tx,
+  txIn,
   unregistered,
   withTx,
   withWorker,
@@ -17,9 +19,9 @@ import { named } from './statements.js';
 import type { Step, Waiting } from './step.js';
 import { afterCommit, isWritten, opened, proceed, type Progress } from './transaction.js';
 
-const LANES: readonly Lane[] = [0, 1];
+const NEXT = { life: nextOfWorker, claims: nextOfClaims, settlings: nextOfSettlings };
 
-/** What a worker can do next: each of its two lanes one thing at a time with the database (lib/redrive/redrive.cycle.ts). */
+/** What a worker can do next: each of its lanes one thing at a time with the database (lib/redrive/redrive.cycle.ts). */
 export function* workerSteps(
   setting: Setting,
   state: State,
@@ -28,11 +30,9 @@ export function* workerSteps(
 ): Generator<Step> {
   const worker = state.workers[index]!;
   for (const lane of LANES) {
-    const tx = state.txs[2 * index + lane];
+    const tx = txIn(state, index, lane);
     if (tx) yield* transactionSteps(setting, state, index, lane, tx, waiting);
-    else
-      for (const call of (lane === 0 ? nextOfWorker : nextOfTasks)(setting, state, index))
-        yield begin(setting, state, index, lane, call);
+    else for (const call of NEXT[lane](setting, state, index)) yield begin(setting, state, index, lane, call);
   }
   if (worker.lease === 'out')
     yield { name: `worker ${index} finds that its lease has run out`, take: () => loseLease(state, index) };
@@ -113,7 +113,7 @@ function proceeded(
 ): State {
   if (progress.kind === 'lease lost') {
     const { life } = state.workers[index]!;
-    const isOver = lifeOf(state.txs[2 * index + lane]!.call) !== life;
+    const isOver = lifeOf(txIn(state, index, lane)!.call) !== life;
     const ended = withTx(state, index, lane, null);
     return isOver ? ended : loseLease(ended, index);
   }
