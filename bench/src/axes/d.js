@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { graphileWorker, ours } from './contestants.js';
+import { byHand, graphileWorker, ours } from './contestants.js';
 import { atLeast, rateOf } from './rates.js';
 
 /** @returns {import('./axis.js').Axis} */
@@ -9,7 +9,7 @@ const axis = (count) => ({
   title: count === 1 ? 'drain, 1 process, looked at from outside' : `drain, ${count} processes`,
   unit: 'tasks/s',
   use: 'many',
-  contestants: (database) => [ours(database), graphileWorker],
+  contestants: (database) => [ours(database), byHand(database), graphileWorker],
   async turn(stand, { tasks, limit }) {
     const workers = await stand.open({ count });
     // Twice as many, so that several processes have something to do.

@@ -23,16 +23,16 @@ import { setTimeout as pause } from 'node:timers/promises';
  * @property {(workerId: string) => Promise<unknown>} leave
  *
  * @param {Ledger} ledger
- * @param {{ batch: number, lanes: number }} settings
+ * @param {{ batch: number }} settings
  * @param {(params: object) => unknown} handle
  * @param {AbortSignal} signal
  */
-export async function runLane(ledger, { batch, lanes }, handle, signal) {
+export async function runLane(ledger, { batch }, handle, signal) {
   const workerId = randomUUID();
   await ledger.register(workerId);
   let locked = [];
   while (!signal.aborted) {
-    const ids = await claim(ledger, workerId, { batch, lanes, locked });
+    const ids = await claim(ledger, workerId, { batch, locked });
     if (ids.length + locked.length === 0) {
       await pause(10);
       continue;
@@ -44,13 +44,14 @@ export async function runLane(ledger, { batch, lanes }, handle, signal) {
   await ledger.leave(workerId);
 }
 
-async function claim(ledger, workerId, { batch, lanes, locked }) {
+async function claim(ledger, workerId, { batch, locked }) {
   await ledger.begin();
   await ledger.lock();
   const taken = new Set();
   for (const { running } of await ledger.workers())
     for (const [id] of Object.values(JSON.parse(running)).flat()) taken.add(id);
-  const due = await ledger.due(batch * lanes);
+  // What the lanes of all processes have is mostly the longest due: it is to see past that.
+  const due = await ledger.due(batch + taken.size);
   const ids = due
     .map(({ id }) => Number(id))
     .filter((id) => !taken.has(id))

@@ -16,6 +16,8 @@ export const handWritten = ({ connect, ...side }) => ({
       { batch: 1_000, lanes: 2 },
       { batch: 2_000, lanes: 2 },
     ],
+    // What each has in hand, all others have to look past.
+    many: [200, 400, 1_000, 2_000].flatMap((batch) => [1, 2].map((lanes) => ({ batch, lanes }))),
   },
 
   async open(place, handle) {
