@@ -1,4 +1,4 @@
-import { bullmqAlways, bullmqEverysec, ours, peersOn, pgBoss } from './contestants.js';
+import { bullmqAlways, bullmqEverysec, byHand, ours, peersOn, pgBoss } from './contestants.js';
 import { atLeast, rateOf } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
@@ -10,6 +10,7 @@ export default {
   // Without graphile-worker and BullMQ on PostgreSQL: the one can't try again before 2.7 s, the other is as slow as on C.
   contestants: (database) => [
     ours(database),
+    byHand(database),
     pgBoss,
     bullmqAlways,
     bullmqEverysec,
