@@ -2,7 +2,8 @@ import pg from 'pg';
 import ours from '../nestjs-redo.js';
 import { handWritten } from './side.js';
 
-const NOW = `(extract(epoch from clock_timestamp()) * 1000)::bigint`;
+/** The statement's own time: clock_timestamp() moves while it runs, so that no range of the index of due tasks could end at it. */
+const NOW = `floor(extract(epoch from statement_timestamp()) * 1000)::bigint`;
 const COLUMNS =
   '(application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time)';
 
