@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { inRounds, LONGEST_TOGETHER, ROUNDS } from '../warm-up.js';
 import { byHand, graphileWorker, ours } from './contestants.js';
 import { atLeast, rateOf } from './rates.js';
 
@@ -13,16 +14,16 @@ const axis = (count) => ({
   async turn(stand, { tasks, limit }) {
     const workers = await stand.open({ count });
     // Twice as many, so that several processes have something to do.
-    const run = async () => {
-      await workers[0].do('fill', { tasks: 2 * tasks });
-      return stand.measure(workers, () => together(workers, 2 * tasks, limit));
-    };
-    // Each process is to be as warm as one alone is.
-    for (let round = 0; round < count; round += 1) {
-      await run();
+    const some = 2 * tasks;
+    // Each process is to be as warm as one alone is on C, where a round is half of this.
+    await inRounds(Math.ceil((ROUNDS * count) / 2), LONGEST_TOGETHER, async () => {
+      await workers[0].do('fill', { tasks: some });
+      const { ms } = await together(workers, some, limit);
       await Promise.all(workers.map((one) => one.do('rest')));
-    }
-    const { result, usage } = await run();
+      return ms;
+    });
+    await workers[0].do('fill', { tasks: some });
+    const { result, usage } = await stand.measure(workers, () => together(workers, some, limit));
     return { ...rateOf(result), usage, details: { 'smallest share': result.smallestShare } };
   },
   goals: (database) => [
