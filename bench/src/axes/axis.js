@@ -7,6 +7,7 @@
  * @property {string} title
  * @property {string} unit
  * @property {'default' | 'tuned' | 'many' | 'failing' | 'slow' | 'prompt'} use which of the side's settings
+ * @property {Axis} [trial] where candidates for the settings are tried; without it that is C
  * @property {boolean} [lowerIsBetter]
  * @property {(database: string) => import('./contestants.js').Contestant[]} contestants
  * @property {number} [runs] where one turn takes so long that there are no more

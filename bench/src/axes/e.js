@@ -17,7 +17,7 @@ const INTERVAL = 1_000;
 const WARM_UP = { tasks: 200, gap: 30 };
 
 /** @returns {import('./axis.js').Axis} */
-const axis = ({ id, title, elsewhere, tasks, gap, goals }) => ({
+const axis = ({ id, title, elsewhere, tasks, add, moments, goals }) => ({
   id,
   group: 'E',
   title,
@@ -40,7 +40,7 @@ const axis = ({ id, title, elsewhere, tasks, gap, goals }) => ({
     await producer.do('addStamped', WARM_UP);
     await worker.do('pickUps', { tasks: WARM_UP.tasks, limit });
     const { result, usage } = await stand.measure([worker], async () => {
-      await producer.do('addStamped', { tasks, gap });
+      await producer.do(add, { tasks, ...moments });
       return worker.do('pickUps', { tasks, limit });
     });
     return {
@@ -59,7 +59,8 @@ export default [
     title: 'idle pick-up, added in the same process',
     elsewhere: false,
     tasks: 200,
-    gap: 100,
+    add: 'addStamped',
+    moments: { gap: 100 },
     goals: (database) => [atMost(1, ours(database), bullmqAlways), atMost(1, ours(database), bullmqEverysec)],
   }),
   axis({
@@ -67,7 +68,8 @@ export default [
     title: 'idle pick-up, added in another process',
     elsewhere: true,
     tasks: 100,
-    gap: 0.5 * INTERVAL,
+    add: 'addStampedEvenly',
+    moments: { interval: INTERVAL },
     goals: (database) => [{ atMost: INTERVAL / 2, of: ours(database).key }],
   }),
 ];

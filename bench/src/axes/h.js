@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { openSnapshot } from '../servers/snapshot.js';
+import { LONGEST } from '../warm-up.js';
 import { byHand, ours } from './contestants.js';
 import { atLeast, rateOf } from './rates.js';
 
@@ -16,7 +17,7 @@ export default {
   contestants: (database) => [ours(database), byHand(database)],
   async turn(stand, { tasks, limit, snapshotMinutes }) {
     const [worker] = await stand.open();
-    await worker.do('warmUp', { tasks, limit: 8_000 });
+    await worker.do('warmUp', { tasks, limit: LONGEST });
     const snapshot = await openSnapshot(stand.contestant.store, stand.url);
     const openedAt = performance.now();
     const rates = [];

@@ -2,5 +2,5 @@
 export { addInBulk, addInTransactions, addOneByOne, fill } from './adding.js';
 export { drain, go, rest, warmUp } from './draining.js';
 export { handled, idle, left, memory } from './looking.js';
-export { addStamped, stampPickUps, pickUps } from './latency.js';
+export { addStamped, addStampedEvenly, stampPickUps, pickUps } from './latency.js';
 export { failOnce } from './failing.js';

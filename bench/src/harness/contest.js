@@ -12,7 +12,7 @@ const LONGEST_TRIAL = 8_000;
  * Lets contestants take turns on the same work: A B C A B C, each in fresh processes on a fresh database.
  */
 export class Contest {
-  /** Contestant and use → its fastest settings. */
+  /** Trial, contestant and candidates → the fastest settings. */
   #best = new Map();
 
   /**
@@ -94,19 +94,20 @@ export class Contest {
     }
   }
 
-  /** Where a side has several candidates, each is tried once, at draining, and the fastest takes part. */
+  /** Where a side has several candidates, each is tried once at draining, and the fastest takes part. */
   async #settingsFor(axis, contestant) {
     const side = await this.loadSide(contestant.side);
     const candidates = side.settings[axis.use] ?? side.settings.default;
     if (candidates.length === 1) return candidates[0];
-    const use = `${contestant.key} ${JSON.stringify(candidates)}`;
+    const trial = axis.trial ?? C;
+    const use = `${trial.id} ${contestant.key} ${JSON.stringify(candidates)}`;
     if (!this.#best.has(use)) {
       const scale = { ...this.scale, tasks: Math.ceil(this.scale.tasks * TRIAL), limit: LONGEST_TRIAL };
       let best = { value: -Infinity };
       for (const settings of candidates) {
-        this.progress.say(C, 'trial', contestant, settings);
-        const { value } = await this.#turn(C, { contestant, settings }, scale);
-        this.progress.tellTrial(C, value);
+        this.progress.say(trial, 'trial', contestant, settings);
+        const { value } = await this.#turn(trial, { contestant, settings }, scale);
+        this.progress.tellTrial(trial, value);
         if (value > best.value) best = { value, settings };
       }
       this.#best.set(use, best.settings);

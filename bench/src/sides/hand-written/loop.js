@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { attempt, offsetOf } from './attempt.js';
 
 /**
- * The limit: the worker ledger written by hand for one type of handlers that succeed. It gives the library's guarantees:
- * claims under the lock row, what others have left out, attempts marked before handlers begin, a handler that hangs given up,
- * every write through the own ledger row, which is gone when the lease was lost, and never a wait for a stranger's lock.
- * A lane has one batch in flight and a ledger row of its own.
+ * The limit: the worker ledger written by hand for one type, whose tasks succeed before their last attempt. It gives the library's
+ * guarantees: claims under the lock row, what others have left out, attempts marked before handlers begin, a handler that hangs
+ * given up, a failed attempt counted once and put off with its error, every write through the own ledger row, which is gone when
+ * the lease was lost, and never a wait for a stranger's lock. A lane has one batch in flight and a ledger row of its own.
  *
  * @typedef {object} Ledger one connection; each statement is a round trip
  * @property {(workerId: string) => Promise<unknown>} register
@@ -13,63 +14,99 @@ import { setTimeout as pause } from 'node:timers/promises';
  * @property {() => Promise<unknown>} commit
  * @property {() => Promise<unknown>} rollback
  * @property {() => Promise<unknown>} lock
- * @property {() => Promise<readonly { running: string }[]>} workers
+ * @property {() => Promise<readonly { running: string, now: number }[]>} workers with the database's time, epoch ms
  * @property {(most: number) => Promise<readonly { id: number }[]>} due
  * @property {(workerId: string, running: string) => Promise<number>} writeOwnRow how many rows it found
- * @property {(ids: readonly number[]) => Promise<readonly { id: number, req_param: string }[]>} read
- * @property {(ids: readonly number[]) => Promise<readonly { id: number }[]>} lockFree those of them that nobody else has locked
+ * @property {(ids: readonly number[]) => Promise<readonly Row[]>} read
+ * @property {(ids: readonly number[]) => Promise<readonly Row[]>} lockFree those of them that nobody else has locked
  * @property {(ids: readonly number[]) => Promise<unknown>} remove
+ * @property {(failed: readonly { id: number, exec_times: number, errors: string }[]) => Promise<unknown>} putOff by 1 ms
  * @property {(params: object) => Promise<number>} insert its id
  * @property {(workerId: string) => Promise<unknown>} leave
  *
+ * @typedef {object} Row `id` may be a text
+ * @property {number | string} id
+ * @property {number} exec_times
+ * @property {string} [status] of a locked one
+ * @property {string} [req_param] of a read one, as `errors` is
+ * @property {string | null} [errors]
+ *
  * @param {Ledger} ledger
- * @param {{ batch: number, lanes: number }} settings
+ * @param {{ batch: number }} settings
  * @param {(params: object) => unknown} handle
  * @param {AbortSignal} signal
  */
-export async function runLane(ledger, { batch, lanes }, handle, signal) {
+export async function runLane(ledger, { batch }, handle, signal) {
   const workerId = randomUUID();
   await ledger.register(workerId);
   let locked = [];
   while (!signal.aborted) {
-    const ids = await claim(ledger, workerId, { batch, lanes, locked });
-    if (ids.length + locked.length === 0) {
+    const { tasks, offset } = await claim(ledger, workerId, { batch, locked });
+    if (tasks.length + locked.length === 0) {
       await pause(10);
       continue;
     }
-    const tasks = ids.length === 0 ? [] : await ledger.read(ids);
-    await Promise.all(tasks.map((task) => within(TIMEOUT, () => handle(JSON.parse(task.req_param).params))));
-    locked = await settle(ledger, workerId, [...locked, ...ids]);
+    const ended = await Promise.all(
+      tasks.map((task) => attempt(task, () => handle(JSON.parse(task.params).params), offset)),
+    );
+    locked = await settle(ledger, workerId, [...locked, ...ended]);
   }
   await ledger.leave(workerId);
 }
 
-async function claim(ledger, workerId, { batch, lanes, locked }) {
+async function claim(ledger, workerId, { batch, locked }) {
   await ledger.begin();
   await ledger.lock();
+  const workers = await ledger.workers();
+  const offset = offsetOf(Number(workers[0]?.now));
   const taken = new Set();
-  for (const { running } of await ledger.workers())
+  for (const { running } of workers)
     for (const [id] of Object.values(JSON.parse(running)).flat()) taken.add(id);
-  const due = await ledger.due(batch * lanes);
+  // What the lanes of all processes have is mostly the longest due: it is to see past that.
+  const due = await ledger.due(batch + taken.size);
   const ids = due
     .map(({ id }) => Number(id))
     .filter((id) => !taken.has(id))
     .slice(0, batch);
-  if (ids.length > 0) await writeOwnRow(ledger, workerId, runningOf([...locked, ...ids]));
+  // Before the mark, which tells the attempt.
+  const tasks = ids.length === 0 ? [] : (await ledger.read(ids)).map(taskOf);
+  if (tasks.length > 0) await writeOwnRow(ledger, workerId, runningOf([...locked, ...tasks]));
   await ledger.commit();
-  return ids;
+  return { tasks, offset };
 }
 
-/** @returns what somebody else has locked: to be settled later */
-async function settle(ledger, workerId, ids) {
+const taskOf = ({ id, exec_times, req_param, errors }) => ({
+  id: Number(id),
+  before: exec_times,
+  params: req_param,
+  known: errors,
+});
+
+/**
+ * @param {Ledger} ledger
+ * @param {string} workerId
+ * @param {readonly import('./attempt.js').Ended[]} ended
+ * @returns {Promise<readonly import('./attempt.js').Ended[]>} what somebody else has locked: to be settled later
+ */
+async function settle(ledger, workerId, ended) {
   await ledger.begin();
-  const free = new Set((await ledger.lockFree(ids.toSorted(byNumber))).map(({ id }) => Number(id)));
-  const locked = ids.filter((id) => !free.has(id));
+  const rows = await ledger.lockFree(ended.map(({ id }) => id).toSorted(byNumber));
+  const free = new Map(rows.map((row) => [Number(row.id), row]));
+  const locked = ended.filter(({ id }) => !free.has(id));
   await writeOwnRow(ledger, workerId, runningOf(locked));
-  if (free.size > 0) await ledger.remove([...free]);
+  const own = ended.filter(({ id }) => free.has(id));
+  const succeeded = own.filter(({ errors }) => errors === undefined);
+  if (succeeded.length > 0) await ledger.remove(succeeded.map(({ id }) => id));
+  const failed = own.filter((one) => one.errors !== undefined && stillApplies(one, free.get(one.id)));
+  if (failed.length > 0) await ledger.putOff(failed.map(countedUp));
   await ledger.commit();
   return locked;
 }
+
+/** A person or a repeated settling may have been first. */
+const stillApplies = ({ before }, { status, exec_times }) => status === 'PENDING' && exec_times === before;
+
+const countedUp = ({ id, before, errors }) => ({ id, exec_times: before + 1, errors });
 
 /**
  * The limit of an idle pick-up: the COMMIT that adds a lone task marks it as running too.
@@ -83,10 +120,11 @@ export function beginner(ledger, handle) {
     async add(params) {
       await before;
       await ledger.begin();
-      const id = await ledger.insert(params);
-      await writeOwnRow(ledger, workerId, runningOf([id]));
+      const task = { id: await ledger.insert(params), before: 0 };
+      await writeOwnRow(ledger, workerId, runningOf([task]));
       await ledger.commit();
-      before = within(TIMEOUT, () => handle(params)).then(() => settle(ledger, workerId, [id]));
+      const ended = attempt(task, () => handle(params), offsetOf(Date.now()));
+      before = ended.then((one) => settle(ledger, workerId, [one]));
     },
     async leave() {
       await before;
@@ -95,22 +133,11 @@ export function beginner(ledger, handle) {
   };
 }
 
-/** A handler that hangs is given up after this, ms. */
-const TIMEOUT = 60_000;
-
-function within(ms, run) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the handler took too long')), ms);
-    Promise.resolve()
-      .then(run)
-      .finally(() => clearTimeout(timer))
-      .then(resolve, reject);
-  });
-}
-
 const byNumber = (a, b) => a - b;
 
-const runningOf = (ids) => (ids.length === 0 ? '{}' : JSON.stringify({ bench: ids.map((id) => [id, 1]) }));
+/** @param {readonly import('./attempt.js').Mark[]} marks */
+const runningOf = (marks) =>
+  marks.length === 0 ? '{}' : JSON.stringify({ bench: marks.map(({ id, before }) => [id, before + 1]) });
 
 async function writeOwnRow(ledger, workerId, running) {
   if ((await ledger.writeOwnRow(workerId, running)) === 1) return;

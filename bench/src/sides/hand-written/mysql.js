@@ -72,7 +72,9 @@ async function ledgerOn(connection, type) {
     rollback: () => rows('ROLLBACK'),
     lock: () => rows(`SELECT id FROM tbl_pessimistic_lock WHERE resource = 'by-hand' FOR UPDATE`),
     workers: () =>
-      rows(`SELECT id, lease_until, held, running FROM tbl_redo_worker WHERE application_name = 'bench'`),
+      rows(
+        `SELECT id, lease_until, held, running, ${NOW} AS now FROM tbl_redo_worker WHERE application_name = 'bench'`,
+      ),
     due: (most) =>
       rows(
         `SELECT id FROM tbl_redotask
@@ -89,7 +91,8 @@ async function ledgerOn(connection, type) {
       ).affectedRows,
     read: (ids) =>
       rows(
-        'SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time FROM tbl_redotask WHERE id IN (?)',
+        `SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time, errors
+         FROM tbl_redotask WHERE id IN (?)`,
         [ids],
       ),
     lockFree: (ids) =>
@@ -99,6 +102,17 @@ async function ledgerOn(connection, type) {
       ),
     insert: async (params) => (await insert(connection, type, [params]))[0].insertId,
     remove: (ids) => rows(`DELETE task FROM ${TASKS_BY_ID}`, [JSON.stringify(ids)]),
+    putOff: (failed) =>
+      rows(
+        `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+                  wanted_id BIGINT PATH '$.id',
+                  new_exec_times BIGINT PATH '$.exec_times',
+                  new_errors LONGTEXT PATH '$.errors')) AS wanted
+                STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id
+         SET exec_times = new_exec_times, errors = new_errors,
+             next_exec_time = LEAST(${NOW} + 1, GREATEST(COALESCE(expire_time, ${NOW} + 1), ${NOW}))`,
+        [JSON.stringify(failed)],
+      ),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = ?', [id]);
       connection.release();

@@ -2,7 +2,8 @@ import pg from 'pg';
 import ours from '../nestjs-redo.js';
 import { handWritten } from './side.js';
 
-const NOW = `(extract(epoch from clock_timestamp()) * 1000)::bigint`;
+/** The statement's own time: clock_timestamp() moves while it runs, so that no range of the index of due tasks could end at it. */
+const NOW = `floor(extract(epoch from statement_timestamp()) * 1000)::bigint`;
 const COLUMNS =
   '(application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time)';
 
@@ -67,7 +68,9 @@ async function ledgerOn(connection, type) {
     rollback: () => rows('ROLLBACK'),
     lock: () => rows(`SELECT id FROM tbl_pessimistic_lock WHERE resource = 'by-hand' FOR UPDATE`),
     workers: () =>
-      rows(`SELECT id, lease_until, held, running FROM tbl_redo_worker WHERE application_name = 'bench'`),
+      rows(
+        `SELECT id, lease_until, held, running, ${NOW} AS now FROM tbl_redo_worker WHERE application_name = 'bench'`,
+      ),
     due: (most) =>
       rows(
         `SELECT id FROM tbl_redotask
@@ -84,7 +87,7 @@ async function ledgerOn(connection, type) {
       ).rowCount,
     read: (ids) =>
       rows(
-        `SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time
+        `SELECT id, redo_task_id, exec_times, max_attempts, req_param, expire_time, errors
          FROM tbl_redotask WHERE ${IS_AMONG}`,
         [ids],
       ),
@@ -95,6 +98,15 @@ async function ledgerOn(connection, type) {
       ),
     insert: async (params) => Number((await insert(connection, type, [params], 'RETURNING id')).rows[0].id),
     remove: (ids) => rows(`DELETE FROM tbl_redotask WHERE ${IS_AMONG}`, [ids]),
+    putOff: (failed) =>
+      rows(
+        `UPDATE tbl_redotask AS task
+         SET exec_times = wanted.exec_times, errors = wanted.errors,
+             next_exec_time = LEAST(${NOW} + 1, GREATEST(COALESCE(expire_time, ${NOW} + 1), ${NOW}))
+         FROM json_to_recordset($2::json) AS wanted (id BIGINT, exec_times BIGINT, errors TEXT)
+         WHERE task.id = wanted.id AND task.${IS_AMONG}`,
+        [failed.map(({ id }) => id), JSON.stringify(failed)],
+      ),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = $1', [id]);
       connection.release();

@@ -1,5 +1,12 @@
 import { beginner, runLane } from './loop.js';
 
+const TUNED = [
+  { batch: 500, lanes: 1 },
+  { batch: 500, lanes: 2 },
+  { batch: 1_000, lanes: 2 },
+  { batch: 2_000, lanes: 2 },
+];
+
 /**
  * A bare driver as a side: its INSERTs, and the hand-written loop.
  *
@@ -10,12 +17,10 @@ export const handWritten = ({ connect, ...side }) => ({
   settings: {
     prompt: [{ prompt: true }],
     default: [{ batch: 100, lanes: 1 }],
-    tuned: [
-      { batch: 500, lanes: 1 },
-      { batch: 500, lanes: 2 },
-      { batch: 1_000, lanes: 2 },
-      { batch: 2_000, lanes: 2 },
-    ],
+    tuned: TUNED,
+    failing: TUNED,
+    // What each has in hand, all others have to look past.
+    many: [200, 400, 1_000, 2_000].flatMap((batch) => [1, 2].map((lanes) => ({ batch, lanes }))),
   },
 
   async open(place, handle) {
