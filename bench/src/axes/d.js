@@ -46,10 +46,9 @@ async function together(workers, tasks, limit) {
     all = await Promise.all(workers.map((one) => one.do('handled')));
   } while (sum(all) < tasks && performance.now() < giveUpAt);
   if (sum(all) >= tasks) while (await workers[0].do('left')) await pause(3);
-  const firstAt = all
-    .map((one) => one.firstAt)
-    .filter((at) => at > 0n)
-    .reduce((one, other) => (one < other ? one : other));
+  const begun = all.map((one) => one.firstAt).filter((at) => at > 0n);
+  if (begun.length === 0) throw new Error(`no task has begun within ${limit / 1_000} s`);
+  const firstAt = begun.reduce((one, other) => (one < other ? one : other));
   const smallestShare = Math.min(...all.map(({ done }) => done)) / sum(all);
   return { done: sum(all), ms: Number(process.hrtime.bigint() - firstAt) / 1e6, smallestShare };
 }

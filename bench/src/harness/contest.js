@@ -104,12 +104,20 @@ export class Contest {
     if (!this.#best.has(use)) {
       const scale = { ...this.scale, tasks: Math.ceil(this.scale.tasks * TRIAL), limit: LONGEST_TRIAL };
       let best = { value: -Infinity };
+      const failures = [];
       for (const settings of candidates) {
         this.progress.say(trial, 'trial', contestant, settings);
-        const { value } = await this.#turn(trial, { contestant, settings }, scale);
-        this.progress.tellTrial(trial, value);
-        if (value > best.value) best = { value, settings };
+        try {
+          const { value } = await this.#turn(trial, { contestant, settings }, scale);
+          this.progress.tellTrial(trial, value);
+          if (value > best.value) best = { value, settings };
+        } catch (error) {
+          failures.push(error);
+          this.progress.tellFailure(String(error?.message ?? error));
+        }
       }
+      // Settings that do not work are not the best ones; the others take part.
+      if (!best.settings) throw failures[0];
       this.#best.set(use, best.settings);
     }
     return this.#best.get(use);

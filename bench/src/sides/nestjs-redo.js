@@ -10,7 +10,12 @@ const TUNED = [
   { concurrency: 1_000, batchSize: 2_000 },
   { concurrency: 2_000, batchSize: 4_000 },
 ];
-const MANY = [{ concurrency: 200, batchSize: 400 }];
+/** What each of several processes has in hand, all others have to look past. */
+const MANY = [
+  { concurrency: 200, batchSize: 400 },
+  { concurrency: 500, batchSize: 1_000 },
+  ...TUNED.slice(1),
+];
 const require = createRequire(import.meta.url);
 
 /** @type {import('./side.js').Side} */
@@ -21,7 +26,6 @@ export default {
   settings: {
     default: [{}],
     tuned: TUNED,
-    // What each has in hand, all others have to look past.
     many: MANY,
     failing: TUNED,
     slow: [{ concurrency: 500, batchSize: 1_000 }],
