@@ -70,7 +70,7 @@ export interface Dialect {
   /** Locks those of these task rows that nobody else has, reads them as they are now, and never waits. */
   lockFreeTasks(columns: Statement, ids: readonly number[]): readonly Statement[];
   /** Deletes task rows that this transaction has locked. */
-  deleteTasks(ids: readonly number[]): readonly Statement[];
+  deleteTasks(ids: readonly number[]): Statement;
   /**
    * Writes to each task row values of its own, which go to the database as one text; rows are looked up by their ids.
    *

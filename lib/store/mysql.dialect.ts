@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import { runOn } from './database.js';
 import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
-import { idIsAmong, isAmong, lookedUp, visiting } from './mysql.ids.js';
+import { idIsAmong, inRunsOrLookedUp, isAmong, lookedUp } from './mysql.ids.js';
 import { forMysql } from './mysql.text.js';
 import { sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
@@ -44,12 +44,10 @@ export const mysqlDialect: ServerDialect = {
   lockTasks: (columns, ids, how) => sql`
     SELECT ${columns} FROM ${lookedUp(ids)} ${TASK_LOCKS[how]}`,
   lockFreeTasks: (columns, ids) =>
-    visiting(
-      ids,
-      (tables, where) => sql`
-        SELECT ${columns} FROM ${tables} ${where} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
+    inRunsOrLookedUp(ids).map(
+      (tasks) => sql`SELECT ${columns} FROM ${tasks} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
     ),
-  deleteTasks: (ids) => visiting(ids, (tables, where) => sql`DELETE task FROM ${tables} ${where}`),
+  deleteTasks: (ids) => sql`DELETE task FROM ${lookedUp(ids)}`,
   updateTasks: (set, values) => sql`
     UPDATE JSON_TABLE(${JSON.stringify(values)}, '$[*]' COLUMNS (
              wanted_id BIGINT PATH '$.id',

@@ -21,27 +21,24 @@ export function idIsAmong(ids: readonly number[]): Statement {
 }
 
 /**
- * Statements that visit rows by their ids and no others, since they lock what they visit: those in a row as ranges of the primary
- * key, the others by a join with a list, which makes one lookup of each. `WHERE id IN (…)` on a small table is a full scan, and
- * a scanning DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
- *
- * @param statement is given the tables, of which the task is `task`, and what must hold of it
+ * Tasks by their ids, as tables to select from: those in a row as ranges of the primary key, the others looked up. For statements that
+ * lock and pass over what is locked, never for others: while most of a table is being deleted MySQL takes all of it for less than a
+ * range, whatever it is told, and whoever waits would wait for strangers' rows.
  */
-export function visiting(
-  ids: readonly number[],
-  statement: (tables: Statement, where: Statement) => Statement,
-): Statement[] {
+export function inRunsOrLookedUp(ids: readonly number[]): Statement[] {
   const { runs, others } = parted(ids);
-  const statements: Statement[] = [];
-  if (runs.length > 0) {
-    const where = sql`WHERE ${isInRuns(sql`task.id`, runs)}`;
-    statements.push(statement(sql`tbl_redotask AS task FORCE INDEX (PRIMARY)`, where));
-  }
-  if (others.length > 0) statements.push(statement(lookedUp(others), sql``));
-  return statements;
+  return [
+    ...(runs.length > 0
+      ? [sql`tbl_redotask AS task FORCE INDEX (PRIMARY) WHERE ${isInRuns(sql`task.id`, runs)}`]
+      : []),
+    ...(others.length > 0 ? [lookedUp(others)] : []),
+  ];
 }
 
-/** Each of them looked up by itself. */
+/**
+ * Tasks by their ids, each looked up by itself, by a join with a list. `WHERE id IN (…)` on a small table is a full scan, and a scanning
+ * DELETE waits for rows that other transactions have just inserted, a scanning lock keeps them from inserting.
+ */
 export const lookedUp = (ids: readonly number[]): Statement => sql`
   JSON_TABLE(${JSON.stringify(ids)}, '$[*]' COLUMNS (wanted_id BIGINT PATH '$')) AS wanted
   STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id`;

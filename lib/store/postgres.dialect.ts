@@ -54,7 +54,7 @@ export const postgresDialect: ServerDialect = {
   lockFreeTasks: (columns, ids) => [
     sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids, 'ids')} ORDER BY id FOR UPDATE SKIP LOCKED`,
   ],
-  deleteTasks: (ids) => [sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`],
+  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`,
   // By the join alone PostgreSQL would read the whole of a table of some thousand rows.
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task

@@ -36,10 +36,7 @@ export function* deleteOld(
       old.map(({ id }) => Number(id)),
     );
     const ids = [...own.values()].filter((task) => task.status === status).map(({ id }) => Number(id));
-    if (ids.length === 0) continue;
-    let deleted = 0;
-    for (const statement of dialect.deleteTasks(ids)) deleted += yield* affected(statement);
-    return deleted;
+    if (ids.length > 0) return yield* affected(dialect.deleteTasks(ids));
   }
   return 0;
 }

@@ -76,8 +76,7 @@ export function* settleEach(
   const of = <K extends Settlement['kind']>(kind: K) =>
     due.filter((each): each is Extract<Settlement, { kind: K }> => each.kind === kind);
   for (const some of inChunks(of('succeeded'), MOST_ROWS))
-    if (keepSucceeded) yield succeed(dialect, some);
-    else for (const statement of dialect.deleteTasks(some.map(({ id }) => id))) yield statement;
+    yield keepSucceeded ? succeed(dialect, some) : dialect.deleteTasks(some.map(({ id }) => id));
   for (const some of inChunks(of('again'), MOST_ROWS, size)) yield putOff(dialect, some);
   for (const some of inChunks(of('dead'), MOST_ROWS, size)) yield end(dialect, some);
   for (const some of inChunks(of('parked'), MOST_ROWS, size)) yield park(dialect, some);

@@ -33,7 +33,7 @@ export const sqliteDialect: Dialect = {
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash IN (${list(hashes)})`,
   lockTasks: selectTasks,
   lockFreeTasks: (columns, ids) => [selectTasks(columns, ids)],
-  deleteTasks: (ids) => [sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`],
+  deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
     SET ${set}

@@ -432,6 +432,18 @@ forEachServer((database) => {
       expect(done).toBe(40);
     });
 
+    test('is enough for a backlog that is claimed, begun and settled by the thousand at the same time', async () => {
+      await start({
+        handlers: { job: () => {} },
+        options: { concurrency: 1_000, batchSize: 2_000 },
+        dataSource: { poolSize: 2 },
+      });
+      await app.redo.addRedoTasks('job', range(6_000));
+      await waitFor(async () => (await app.redo.count()) === 0, { what: 'all to end' });
+      expect(app.all('succeeded')).toHaveLength(6_000);
+      expect(app.all('trouble')).toEqual([]);
+    });
+
     test('with both inside transactions that add without their manager: an error says so instead of hanging', async () => {
       await start({
         handlers: { job: () => {} },

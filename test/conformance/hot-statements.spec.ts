@@ -189,7 +189,7 @@ forEachServer((database) => {
       ['locking free tasks', postgresDialect.lockFreeTasks(sql`id, status`, ids)[0]!],
       ['which of those that were not free exist', lastOf(lockFreeTasks(postgresDialect, ids))],
       ['reading what was claimed', lastOf(readClaimed(postgresDialect, 'a worker', ids))],
-      ['deleting', postgresDialect.deleteTasks(ids)[0]!],
+      ['deleting', postgresDialect.deleteTasks(ids)],
       [
         'writing to each what it becomes',
         postgresDialect.updateTasks(

@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait-for.js';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/** Tasks whose ids follow one another are read, locked and deleted as ranges where that is faster: no range may go too far. */
+/** Tasks whose ids follow one another are read and locked as ranges where that is faster: no range may go too far. */
 forEachServer((database) => {
   let schema: TestDatabase;
   const apps: TestApp[] = [];
@@ -65,10 +65,33 @@ forEachServer((database) => {
         expect(worker.all('trouble')).toEqual([]);
         expect(await producer.redo.count({ redoTaskId: 'job' })).toBe(0);
         const ranges = log.count(/^(SELECT|DELETE)[\s\S]*BETWEEN/);
-        expect(ranges).toBe(database.kind === 'postgres' || count < 100 ? 0 : 3);
+        expect(ranges).toBe(database.kind === 'postgres' || count < 100 ? 0 : 2);
       },
     );
   });
+
+  // Others' deletes count before they are committed, so that a server may think so while much is being settled.
+  if (database.kind !== 'postgres')
+    test('200 in a row are settled beside a locked one while the server takes the table for nearly empty', async () => {
+      const producer = await start({ handlers: { job: {}, strange: {} }, options: { worker: false } });
+      const [first] = await producer.redo.addRedoTasks('strange', [1]);
+      await producer.redo.addRedoTasks('job', range(200));
+      await schema.query(
+        `UPDATE mysql.innodb_table_stats SET n_rows = 1, clustered_index_size = 1
+         WHERE database_name = DATABASE() AND table_name = 'tbl_redotask'`,
+      );
+      await schema.query('FLUSH TABLES tbl_redotask');
+      const stranger = producer.dataSource.createQueryRunner();
+      strangers.push(stranger);
+      await stranger.startTransaction('READ COMMITTED');
+      await stranger.query(`SELECT id FROM tbl_redotask WHERE id = ${first!.id} FOR UPDATE`);
+      const worker = await start({
+        handlers: { job: () => {} },
+        options: { concurrency: 1_000, batchSize: 1_000 },
+      });
+      await waitFor(() => worker.all('succeeded').length === 200, { what: 'all to succeed' });
+      expect(worker.all('trouble')).toEqual([]);
+    });
 
   test('nobody is kept from adding and locking what comes after them while they are being settled', async () => {
     const log = new StatementLog();

@@ -39,9 +39,9 @@ const READ: ReadBy = [
   ['UPDATE tbl_redo_worker', { mariadb: [1, 0], mysql: [1, 0], postgres: [1, 0] }],
 ];
 
-/** MySQL and MariaDB come to rows whose ids are in a row once each: the last of them is looked up by itself. */
+/** To read and lock them MySQL and MariaDB come to rows whose ids are in a row once each: the last of them is looked up by itself. */
 const READ_IN_A_ROW: ReadBy = READ.map(([head, { postgres }], at) => {
-  const inARow = ({ 3: [2, 1], 5: [1, 1], 6: [1, 1] } as const)[at];
+  const inARow = ({ 3: [2, 1], 5: [1, 1] } as const)[at];
   return inARow ? [head, { mariadb: inARow, mysql: inARow, postgres }] : READ[at]!;
 });
 const SHORTEST_RUN = 100;

@@ -46,7 +46,7 @@ describe('sql', () => {
       text: '((id BETWEEN ? AND ? OR id = ? OR id BETWEEN ? AND ? OR id = ?) OR (id IN (?, ?)))',
       values: [7, 105, 106, 300, 448, 449, 200, 201],
     });
-    const [ranges, list] = mysqlDialect.deleteTasks(mixed);
+    const [ranges, list] = mysqlDialect.lockFreeTasks(sql`id`, mixed);
     expect(ranges!.values).toEqual([7, 105, 106, 300, 448, 449]);
     expect(list!.values).toEqual(['[200,201]']);
   });
