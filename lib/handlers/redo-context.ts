@@ -12,7 +12,10 @@ export interface RedoContext {
   readonly expiredDate: Date | null;
   /** The failure before this attempt, or `null`. */
   readonly lastError: AttemptError | null;
-  /** Aborted at the timeout, when this instance has lost its lease, and when it shuts down. */
+  /**
+   * Aborted at the timeout, when this instance has lost its lease, and when it shuts down. Made when it is first asked for, by a getter:
+   * a copy by `{ ...context }` has none.
+   */
   readonly signal: AbortSignal;
 }
 
