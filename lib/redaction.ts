@@ -51,8 +51,7 @@ const SHORTEST = 4;
 function valuesOf(params: unknown, text: string): Map<string, string> {
   const found = new Map<string, string>();
   const note = (value: string, path: string) => {
-    const forms = [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value.toWellFormed())];
-    for (const form of forms)
+    for (const form of formsOf(value))
       if (form.length >= SHORTEST && text.includes(form) && !found.has(form)) found.set(form, path);
   };
   const open: { value: unknown; path: string }[] = [{ value: params, path: 'params' }];
@@ -72,6 +71,12 @@ function valuesOf(params: unknown, text: string): Map<string, string> {
   }
   return found;
 }
+
+/** As it is, in JSON and in a URL. */
+const formsOf = (value: string): string[] =>
+  /^[\w.-]*$/.test(value)
+    ? [value]
+    : [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value.toWellFormed())];
 
 const LONGEST_PATH = 100;
 const below = (path: string, step: string) => (path.length < LONGEST_PATH ? path + step : path);

@@ -25,7 +25,16 @@ function readable<T>(read: () => T, otherwise: T): T {
 
 function stackOf(error: Error): string | null {
   const { stack } = error as { stack?: unknown };
-  return typeof stack === 'string' ? stack.split('\n').slice(0, STACK_LINES).join('\n') : null;
+  return typeof stack === 'string' ? firstLines(stack, STACK_LINES) : null;
+}
+
+function firstLines(text: string, most: number): string {
+  let end = -1;
+  for (let lines = 0; lines < most; lines += 1) {
+    end = text.indexOf('\n', end + 1);
+    if (end === -1) return text;
+  }
+  return text.slice(0, end);
 }
 
 /** Cleaned before it is cut: half of a value is not found. */

@@ -51,12 +51,19 @@ export function settlementOf(
         errors: keptErrors(task),
       };
     case 'failed': {
-      const { error, message } = outcome.failure;
-      const errors = withError(task.errors, storedError(attempt, outcome.failure, stamp));
+      const { failure } = outcome;
+      const error = storedError(attempt, failure, stamp);
+      const errors = withError(task.errors, error);
       if (task.maxAttempts !== null && attempt >= task.maxAttempts)
-        return { kind: 'dead', ...counted, reason: 'EXHAUSTED', detail: cut(message, MOST_DETAIL), errors };
-      const delay = untilExpiry(task, delayAfter(attempt, error, policy.backoff), stamp);
-      return { kind: 'again', ...counted, delay, errors };
+        return {
+          kind: 'dead',
+          ...counted,
+          reason: 'EXHAUSTED',
+          detail: cut(error.message, MOST_DETAIL),
+          errors,
+        };
+      const delay = untilExpiry(task, delayAfter(attempt, failure.error, policy.backoff), stamp);
+      return { kind: 'again', ...counted, delay, errors, error };
     }
     case 'aborted':
       return undefined;
@@ -83,16 +90,24 @@ export function settlementOfExhausted(task: ClaimedTask): Settlement | undefined
 export function settlementOfUndecodable(task: ClaimedTask, reason: string, stamp: Stamp): Settlement {
   const { id, execTimes } = task;
   const attempts = Number.isSafeInteger(execTimes) ? execTimes : 0;
-  const errors = withError(task.errors, storedError(attempts, withoutStack(reason), stamp));
-  return { kind: 'parked', id, before: execTimes, execTimes, errors };
+  const error = storedError(attempts, withoutStack(reason), stamp);
+  return { kind: 'parked', id, before: execTimes, execTimes, errors: withError(task.errors, error), error };
 }
 
 /** The same settlement without any text that a handler chose. */
 export function inPlainWords(settlement: Settlement, refusal: string, stamp: Stamp): Settlement {
   if (settlement.kind === 'succeeded') return settlement;
   const message = cut(unstorable(refusal), MOST_DETAIL);
-  const errors = withError([], storedError(settlement.execTimes, withoutStack(message), stamp));
-  return settlement.kind === 'dead' ? { ...settlement, detail: message, errors } : { ...settlement, errors };
+  const error = storedError(settlement.execTimes, withoutStack(message), stamp);
+  const errors = withError([], error);
+  switch (settlement.kind) {
+    case 'dead':
+      return { ...settlement, detail: message, errors };
+    case 'again':
+      return settlement.error ? { ...settlement, errors, error } : { ...settlement, errors };
+    case 'parked':
+      return { ...settlement, errors, error };
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { dateOf } from '../instant.js';
 import type { RedoEvents } from '../redo.events.js';
 import type { Reaped } from '../store/reap.js';
 import type { Settlement } from '../store/settlement.js';
-import { type ClaimedTask, decodeErrors } from '../store/task.row.js';
+import type { ClaimedTask, StoredError } from '../store/task.row.js';
 import type { RedrivePass } from './redrive.pass.js';
 
 /** A settlement that is committed, and the task it settled. */
@@ -20,13 +20,12 @@ export function tellSettled(events: RedoEvents, { task, settlement }: Told): key
       events.emit('succeeded', { id, redoTaskId, attempt });
       return 'succeeded';
     case 'again': {
-      const { delay } = settlement;
-      if (settlement.execTimes === settlement.before) {
+      const { delay, error } = settlement;
+      if (!error) {
         events.emit('postponed', { id, redoTaskId, attempt, delay });
         return 'postponed';
       }
-      const last = lastError(settlement.errors);
-      events.emit('failed', { id, redoTaskId, attempt, maxAttempts, error: last, delay });
+      events.emit('failed', { id, redoTaskId, attempt, maxAttempts, error: dated(error), delay });
       return 'failed';
     }
     case 'dead': {
@@ -35,7 +34,7 @@ export function tellSettled(events: RedoEvents, { task, settlement }: Told): key
       return 'dead';
     }
     case 'parked':
-      events.emit('parked', { id, redoTaskId, error: lastError(settlement.errors).message });
+      events.emit('parked', { id, redoTaskId, error: settlement.error.message });
       return 'parked';
   }
 }
@@ -56,14 +55,9 @@ export function tellReaped(events: RedoEvents, { worker, charged }: Reaped): voi
         redoTaskId,
         attempt,
         maxAttempts,
-        error: { ...error, time: new Date(error.time) },
+        error: dated(error),
         delay: 0,
       });
 }
 
-function lastError(errors: string | null) {
-  const last = decodeErrors(errors).at(-1);
-  return last
-    ? { ...last, time: dateOf(last.time) }
-    : { attempt: 0, message: '', stack: null, time: new Date(0), host: '' };
-}
+const dated = (error: StoredError) => ({ ...error, time: dateOf(error.time) });

@@ -74,9 +74,9 @@ export interface Dialect {
   /**
    * Writes to each task row values of its own, which go to the database as one text; rows are looked up by their ids.
    *
-   * @param set assigns columns; the values are columns too, named as in {@link NewValues}
+   * @param set assigns columns; the values are columns too, named as in {@link NewValues}, but for the errors, which it is given
    */
-  updateTasks(set: Statement, values: readonly NewValues[]): Statement;
+  updateTasks(set: (newErrors: Statement) => Statement, values: readonly NewValues[]): Statement;
   /** Inserts rows whose `dedupe_hash` is free and passes over the others: hash → id of each row that it created. */
   insertFree(columns: Statement, values: Statement, hashes: readonly string[]): Work<Map<string, number>>;
   /** Does a statement that may meet a unique key which somebody has. `false`: it did, and nothing happened. */
@@ -97,8 +97,11 @@ export interface NewValues {
   readonly new_delay?: number;
   readonly new_dead_reason?: DeadReason;
   readonly new_dead_detail?: string | null;
-  readonly new_errors?: string | null;
+  readonly new_errors?: string | null | undefined;
 }
+
+/** JSON within JSON takes long to read: errors go beside the other values. */
+export const withoutErrors = (values: NewValues): NewValues => ({ ...values, new_errors: undefined });
 
 /** What differs between servers beside their SQL: how their drivers and sessions are handled. */
 export interface ServerDialect extends Dialect {

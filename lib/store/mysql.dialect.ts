@@ -1,9 +1,9 @@
 import type { QueryRunner } from 'typeorm';
 import { runOn } from './database.js';
-import { driverError, type ServerDialect, type TaskLock, tried } from './dialect.js';
+import { driverError, type ServerDialect, type TaskLock, tried, withoutErrors } from './dialect.js';
 import { idIsAmong, inRunsOrLookedUp, isAmong, lookedUp } from './mysql.ids.js';
 import { forMysql } from './mysql.text.js';
-import { sql, type Statement } from './sql.js';
+import { list, sql, type Statement } from './sql.js';
 import { type Answer, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
@@ -48,16 +48,17 @@ export const mysqlDialect: ServerDialect = {
       (tasks) => sql`SELECT ${columns} FROM ${tasks} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
     ),
   deleteTasks: (ids) => sql`DELETE task FROM ${lookedUp(ids)}`,
+  // JSON_TABLE takes longer over long texts than the rows to write.
   updateTasks: (set, values) => sql`
-    UPDATE JSON_TABLE(${JSON.stringify(values)}, '$[*]' COLUMNS (
+    UPDATE JSON_TABLE(${JSON.stringify(values.map(withoutErrors))}, '$[*]' COLUMNS (
+             place FOR ORDINALITY,
              wanted_id BIGINT PATH '$.id',
              new_exec_times BIGINT PATH '$.new_exec_times',
              new_delay BIGINT PATH '$.new_delay',
              new_dead_reason TEXT PATH '$.new_dead_reason',
-             new_dead_detail TEXT PATH '$.new_dead_detail',
-             new_errors LONGTEXT PATH '$.new_errors')) AS wanted
+             new_dead_detail TEXT PATH '$.new_dead_detail')) AS wanted
            STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id
-    SET ${set}`,
+    SET ${set(sql`ELT(place, ${list(values.map(({ new_errors }) => new_errors ?? null))})`)}`,
   insertFree: function* (columns, values, hashes) {
     const answer: Answer = yield sql`INSERT IGNORE INTO tbl_redotask (${columns}) VALUES ${values}`;
     if (answer.affected === 0) return new Map<string, number>();

@@ -1,5 +1,12 @@
 import { runOn } from './database.js';
-import { driverError, type ServerDialect, type TaskLock, tried, type WantedOfType } from './dialect.js';
+import {
+  driverError,
+  type ServerDialect,
+  type TaskLock,
+  tried,
+  type WantedOfType,
+  withoutErrors,
+} from './dialect.js';
 import { listenToConnections } from './postgres.pool.js';
 import { sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
@@ -58,9 +65,12 @@ export const postgresDialect: ServerDialect = {
   // By the join alone PostgreSQL would read the whole of a table of some thousand rows.
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
-    SET ${set}
-    FROM json_to_recordset(CAST(${JSON.stringify(values)} AS JSON)) AS wanted (
-      id BIGINT, new_exec_times BIGINT, new_delay BIGINT, new_dead_reason TEXT, new_dead_detail TEXT, new_errors TEXT)
+    SET ${set(sql`new_errors`)}
+    FROM ROWS FROM (
+           json_to_recordset(CAST(${JSON.stringify(values.map(withoutErrors))} AS JSON)) AS (
+             id BIGINT, new_exec_times BIGINT, new_delay BIGINT, new_dead_reason TEXT, new_dead_detail TEXT),
+           json_array_elements_text(CAST(${JSON.stringify(values.map(({ new_errors }) => new_errors ?? null))} AS JSON))
+         ) AS wanted (id, new_exec_times, new_delay, new_dead_reason, new_dead_detail, new_errors)
     WHERE task.id = wanted.id AND task.id = ${anyOf(
       values.map(({ id }) => id),
       'ids',

@@ -88,7 +88,7 @@ function* chargeRunning(
     };
     const settlement: Settlement = dead
       ? { kind: 'dead', ...counted, reason: 'EXHAUSTED', detail: error.message }
-      : { kind: 'again', ...counted, delay: 0 };
+      : { kind: 'again', ...counted, delay: 0, error };
     return { charge: { id, redoTaskId: row.redo_task_id, attempt, maxAttempts, error, dead }, settlement };
   });
 }

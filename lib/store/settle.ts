@@ -95,7 +95,7 @@ const size = ({ errors }: Again | Dead | Parked) => errors?.length ?? 0;
 
 const succeed = (dialect: Dialect, some: readonly Succeeded[]): Statement =>
   dialect.updateTasks(
-    sql`exec_times = new_exec_times, next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL,
+    () => sql`exec_times = new_exec_times, next_exec_time = ${dialect.now}, dead_reason = NULL, dead_detail = NULL,
         dedupe_hash = NULL, status = 'SUCCEEDED'`,
     some.map(({ id, execTimes }) => ({ id, new_exec_times: execTimes })),
   );
@@ -104,7 +104,8 @@ function putOff(dialect: Dialect, some: readonly Again[]): Statement {
   const due = sql`${dialect.now} + new_delay`;
   const bounded = dialect.greatest(sql`COALESCE(expire_time, ${due})`, dialect.now);
   return dialect.updateTasks(
-    sql`exec_times = new_exec_times, next_exec_time = ${dialect.least(due, bounded)}, errors = new_errors`,
+    (newErrors) =>
+      sql`exec_times = new_exec_times, next_exec_time = ${dialect.least(due, bounded)}, errors = ${newErrors}`,
     some.map(({ id, execTimes, delay, errors }) => ({
       id,
       new_exec_times: execTimes,
@@ -116,8 +117,9 @@ function putOff(dialect: Dialect, some: readonly Again[]): Statement {
 
 const end = (dialect: Dialect, some: readonly Dead[]): Statement =>
   dialect.updateTasks(
-    sql`exec_times = new_exec_times, dead_reason = new_dead_reason, dead_detail = new_dead_detail,
-        next_exec_time = ${dialect.now}, dedupe_hash = NULL, status = 'DEAD', errors = new_errors`,
+    (newErrors) => sql`
+        exec_times = new_exec_times, dead_reason = new_dead_reason, dead_detail = new_dead_detail,
+        next_exec_time = ${dialect.now}, dedupe_hash = NULL, status = 'DEAD', errors = ${newErrors}`,
     some.map(({ id, execTimes, reason, detail, errors }) => ({
       id,
       new_exec_times: execTimes,
@@ -129,6 +131,6 @@ const end = (dialect: Dialect, some: readonly Dead[]): Statement =>
 
 const park = (dialect: Dialect, some: readonly Parked[]): Statement =>
   dialect.updateTasks(
-    sql`status = 'PARKED', errors = new_errors`,
+    (newErrors) => sql`status = 'PARKED', errors = ${newErrors}`,
     some.map(({ id, errors }) => ({ id, new_errors: errors })),
   );

@@ -1,4 +1,4 @@
-import type { DeadReason } from './task.row.js';
+import type { DeadReason, StoredError } from './task.row.js';
 
 /**
  * What an attempt's outcome becomes in the task's row. `execTimes` is written only where the row still holds `before`: a
@@ -21,6 +21,8 @@ export interface Again extends Settled {
   readonly kind: 'again';
   readonly delay: number;
   readonly errors: string | null;
+  /** The last of them, if this attempt failed; it was postponed if not. */
+  readonly error?: StoredError;
 }
 
 export interface Dead extends Settled {
@@ -33,4 +35,6 @@ export interface Dead extends Settled {
 export interface Parked extends Settled {
   readonly kind: 'parked';
   readonly errors: string;
+  /** The last of them. */
+  readonly error: StoredError;
 }

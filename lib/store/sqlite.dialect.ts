@@ -36,7 +36,7 @@ export const sqliteDialect: Dialect = {
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task
-    SET ${set}
+    SET ${set(sql`new_errors`)}
     FROM (SELECT value ->> 'id' AS wanted_id, value ->> 'new_exec_times' AS new_exec_times, value ->> 'new_delay' AS new_delay,
                  value ->> 'new_dead_reason' AS new_dead_reason, value ->> 'new_dead_detail' AS new_dead_detail,
                  value ->> 'new_errors' AS new_errors

@@ -193,7 +193,7 @@ forEachServer((database) => {
       [
         'writing to each what it becomes',
         postgresDialect.updateTasks(
-          sql`exec_times = new_exec_times`,
+          () => sql`exec_times = new_exec_times`,
           ids.map((id) => ({ id, new_exec_times: 1 })),
         ),
       ],

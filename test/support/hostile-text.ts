@@ -8,6 +8,8 @@ export const HOSTILE_TEXTS: readonly string[] = [
   `\\'`,
   `'\\`,
   `\\\\'`,
+  `\\^'`,
+  `\\^|'\`~`,
   `\\' OR 1=1 -- `.trim(),
   `' OR '1'='1`,
   `" OR ""="`,

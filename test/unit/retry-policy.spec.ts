@@ -129,7 +129,18 @@ describe('settlementOf', () => {
 
   test('failed with attempts left: again after the back-off, the error kept', () => {
     const again = settle(failed, { errors: [past] });
-    expect(again).toEqual({ kind: 'again', ...counted, delay: 500, errors: expect.any(String) });
+    expect(again).toEqual({
+      kind: 'again',
+      ...counted,
+      delay: 500,
+      errors: expect.any(String),
+      error: {
+        attempt: 3,
+        message: 'partner is down',
+        stack: expect.stringContaining('partner is down'),
+        ...stamp,
+      },
+    });
     expect(JSON.parse((again as { errors: string }).errors)).toEqual([
       past,
       { attempt: 3, message: 'partner is down', stack: expect.stringContaining('partner is down'), ...stamp },
@@ -236,7 +247,14 @@ describe('settlementOfExhausted', () => {
 
 test('settlementOfUndecodable parks, charges nothing and keeps the reason', () => {
   const parked = settlementOfUndecodable(task({ errors: [past] }), 'not JSON', stamp);
-  expect(parked).toEqual({ kind: 'parked', id: 7, before: 2, execTimes: 2, errors: expect.any(String) });
+  expect(parked).toEqual({
+    kind: 'parked',
+    id: 7,
+    before: 2,
+    execTimes: 2,
+    errors: expect.any(String),
+    error: { attempt: 2, message: 'not JSON', stack: null, ...stamp },
+  });
   expect(JSON.parse((parked as { errors: string }).errors)).toEqual([
     past,
     { attempt: 2, message: 'not JSON', stack: null, ...stamp },
