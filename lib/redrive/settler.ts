@@ -65,7 +65,7 @@ export class Settler {
     try {
       const settling = this.settling(life, all, told);
       const { written, locked } = await this.database.transaction(
-        () => handBack(dialect, life.identity, turn, settling),
+        (tries) => handBack(dialect, life.identity, turn, settling, tries),
         within,
       );
       for (const { task } of all) if (!locked.has(task.id)) life.forget(task.id);
@@ -92,7 +92,7 @@ export class Settler {
     const settling = this.settling(life, leaving, told);
     try {
       return await this.database.transaction(
-        () => settle(dialect, life.identity, turn, settling),
+        (tries) => settle(dialect, life.identity, turn, settling, tries),
         life.patience,
       );
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { type AddedTask, insertTasks, type NewTask } from './insert.js';
+import { type AddedTask, insertAndRead, type NewTask } from './insert.js';
 import { LeaseLostError, updateOwnRow, type WorkerIdentity } from './ledger.js';
 import type { Holding } from './ledger.text.js';
 import { sql } from './sql.js';
@@ -40,10 +40,9 @@ export function* addRunning(
   newTask: NewTask,
   holding: (task: ClaimedTask) => Holding,
 ): Work<{ added: AddedTask; marked?: ClaimedTask }> {
-  const [added] = (yield* insertTasks(dialect, [newTask])) as [AddedTask];
-  const [row] = (yield* rows<ClaimedRow>(sql`
-    SELECT ${CLAIMED_COLUMNS} FROM tbl_redotask WHERE id = ${added.id}`)) as [ClaimedRow];
-  const { task } = decodeTask(row);
+  const row = yield* insertAndRead(dialect, newTask, CLAIMED_COLUMNS);
+  const { task } = decodeTask(row as unknown as ClaimedRow);
+  const added = { id: task.id, created: true };
   const isNotPaused = sql`
     AND NOT EXISTS (SELECT 1 FROM tbl_redo_pause
                     WHERE application_name = ${newTask.applicationName} AND redo_task_id = ${newTask.redoTaskId})`;

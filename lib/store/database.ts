@@ -17,12 +17,14 @@ export interface Database {
   readonly name: string;
   /**
    * All of `work` in one READ COMMITTED transaction. It is rolled back when `work` throws; then the connection is back
-   * in the pool, or closed when it is not known to be good. What the database rolled back itself (a deadlock) is tried again.
+   * in the pool, or closed when it is not known to be good. What the database rolled back itself (a deadlock) is tried again, and
+   * what wants to be ({@link OnceMore}).
    *
+   * @param work is told how often it was begun, from 1
    * @param within how long to wait for all of it once there is a connection, ms
    * @throws {DatabaseTimeoutError} it took longer, or no connection became free: it may have been committed or not
    */
-  transaction<T>(work: () => Work<T>, within?: number): Promise<T>;
+  transaction<T>(work: (tries: number) => Work<T>, within?: number): Promise<T>;
   /** Statements each for itself, without a transaction around them: at most one of them writes. */
   autocommit<T>(work: () => Work<T>, within?: number): Promise<T>;
   /** Statements that only read, each for itself. */

@@ -1,8 +1,8 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Place } from './place.js';
-import type { Statement } from './sql.js';
+import { sql, type Statement } from './sql.js';
 import type { DeadReason } from './task.row.js';
-import type { Work } from './work.js';
+import { type Row, rows, type Work } from './work.js';
 
 /** A statement as a driver takes it. */
 export interface DriverStatement {
@@ -47,6 +47,8 @@ export interface Dialect {
    * @param source `VALUES …`, or a SELECT
    */
   insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
+  /** Inserts one task row and gives these columns of it, by a second statement where the first can't. */
+  insertAndRead(columns: Statement, source: Statement, wanted: Statement): Work<Row>;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
   /**
@@ -69,6 +71,14 @@ export interface Dialect {
   lockTasks(columns: Statement, ids: readonly number[], how: TaskLock): Statement;
   /** Locks those of these task rows that nobody else has, reads them as they are now, and never waits. */
   lockFreeTasks(columns: Statement, ids: readonly number[]): readonly Statement[];
+  /**
+   * Deletes those of these task rows that nobody else has locked, but what has succeeded already, and never waits.
+   *
+   * @param tries how often the transaction has begun: at the first a dialect may bet that it gets all of them
+   * @returns the ids of what it deleted
+   * @throws {OnceMore} the bet is lost
+   */
+  deleteFree(ids: readonly number[], tries: number): Work<ReadonlySet<number>>;
   /** Deletes task rows that this transaction has locked. */
   deleteTasks(ids: readonly number[]): Statement;
   /**
@@ -126,6 +136,12 @@ export type TaskLock = 'wait' | 'share';
 export function driverError(error: unknown): { code?: string; errno?: number; message?: string } {
   const wrapped = error as { driverError?: object } | null | undefined;
   return wrapped?.driverError ?? (error as object | null) ?? {};
+}
+
+/** `insertAndRead` where an INSERT can tell. */
+export function* insertReturning(columns: Statement, source: Statement, wanted: Statement): Work<Row> {
+  const [row] = yield* rows<Row>(sql`INSERT INTO tbl_redotask (${columns}) ${source} RETURNING ${wanted}`);
+  return row as Row;
 }
 
 /** @returns `false`: the statement failed in the expected way */

@@ -14,7 +14,7 @@ export class ExplainedDatabase implements Database {
     this.name = database.name;
   }
 
-  transaction<T>(work: () => Work<T>, within?: number): Promise<T> {
+  transaction<T>(work: (tries: number) => Work<T>, within?: number): Promise<T> {
     return explained(this, this.database.transaction(work, within));
   }
 

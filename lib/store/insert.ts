@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dialect } from './dialect.js';
 import { joined, MOST_CHARACTERS, sql, type SqlValue, type Statement } from './sql.js';
-import { rows, type Work } from './work.js';
+import { type Row, rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
 export type Instant = { readonly in: number } | { readonly at: number };
@@ -40,6 +40,11 @@ export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<
       ...(yield* chunk[0]?.dedupeKey === null ? insertPlain(dialect, chunk) : insertKeyed(dialect, chunk)),
     );
   return added;
+}
+
+/** Inserts one task without a `dedupeKey` and gives columns of its row. */
+export function insertAndRead(dialect: Dialect, task: NewTask, wanted: Statement): Work<Row> {
+  return dialect.insertAndRead(COLUMNS, sourceOf(dialect, [task]), wanted);
 }
 
 /** Whether one INSERT holds all of them: then it needs no transaction around it. */

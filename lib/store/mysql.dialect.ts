@@ -4,7 +4,8 @@ import { driverError, type ServerDialect, type TaskLock, tried, withoutErrors } 
 import { idIsAmong, inRunsOrLookedUp, isAmong, lookedUp } from './mysql.ids.js';
 import { forMysql } from './mysql.text.js';
 import { list, sql, type Statement } from './sql.js';
-import { type Answer, rows, type Work } from './work.js';
+import { HAS_NOT_SUCCEEDED } from './task.row.js';
+import { type Answer, OnceMore, type Row, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
 const DUPLICATE = 1062;
@@ -34,6 +35,15 @@ export const mysqlDialect: ServerDialect = {
     const step = count > 1 ? yield* autoIncrementStep() : 1;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
+  insertAndRead: function* (columns, source, wanted) {
+    const { rows: returned, insertId } = yield sql`
+      INSERT INTO tbl_redotask (${columns}) ${source} /*M! RETURNING ${wanted} */`;
+    const [row] =
+      returned.length > 0
+        ? returned
+        : yield* rows<Row>(sql`SELECT ${wanted} FROM tbl_redotask WHERE id = ${insertId}`);
+    return row as Row;
+  },
   textTable: undefined,
   wantedTable: undefined,
   dueOrder: sql`next_exec_time, id`,
@@ -43,11 +53,9 @@ export const mysqlDialect: ServerDialect = {
   dedupeHashIsAmong: (hashes) => isAmong(sql`dedupe_hash`, hashes),
   lockTasks: (columns, ids, how) => sql`
     SELECT ${columns} FROM ${lookedUp(ids)} ${TASK_LOCKS[how]}`,
-  lockFreeTasks: (columns, ids) =>
-    inRunsOrLookedUp(ids).map(
-      (tasks) => sql`SELECT ${columns} FROM ${tasks} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`,
-    ),
-  deleteTasks: (ids) => sql`DELETE task FROM ${lookedUp(ids)}`,
+  lockFreeTasks: (columns, ids) => inRunsOrLookedUp(ids).map((tasks) => lockFree(columns, tasks)),
+  deleteFree,
+  deleteTasks,
   // JSON_TABLE takes longer over long texts than the rows to write.
   updateTasks: (set, values) => sql`
     UPDATE JSON_TABLE(${JSON.stringify(values.map(withoutErrors))}, '$[*]' COLUMNS (
@@ -90,6 +98,38 @@ export const mysqlDialect: ServerDialect = {
   },
   close: (connection) => (connection as { destroy(): void }).destroy(),
 };
+
+/**
+ * A DELETE passes over nothing. MariaDB's can be told not to wait: so it is sent at once, and all is done again if somebody had one of
+ * the rows or one was gone. MySQL's can't: there the rows are locked first.
+ */
+function* deleteFree(ids: readonly number[], tries: number): Work<ReadonlySet<number>> {
+  const locked: Row[] = [];
+  let deleted = 0;
+  for (const tasks of inRunsOrLookedUp(ids)) {
+    const answer = yield tries === 1
+      ? deleteOrLock(tasks)
+      : lockFree(sql`id`, sql`${tasks} AND ${HAS_NOT_SUCCEEDED}`);
+    locked.push(...answer.rows);
+    deleted += answer.affected;
+  }
+  if (deleted === ids.length) return new Set(ids);
+  if (deleted > 0) throw new OnceMore();
+  const own = locked.map(({ id }) => Number(id));
+  if (own.length > 0) yield deleteTasks(own);
+  return new Set(own);
+}
+
+const deleteOrLock = (tasks: Statement): Statement => sql`
+  /*!80000 SELECT id */ /*M! SET STATEMENT innodb_lock_wait_timeout = 0 FOR DELETE task */
+  FROM ${tasks} AND ${HAS_NOT_SUCCEEDED} /*!80000 FOR UPDATE OF task SKIP LOCKED */`;
+
+const lockFree = (columns: Statement, tasks: Statement): Statement =>
+  sql`SELECT ${columns} FROM ${tasks} FOR UPDATE /*!80000 OF task */ SKIP LOCKED`;
+
+function deleteTasks(ids: readonly number[]): Statement {
+  return sql`DELETE task FROM ${lookedUp(ids)}`;
+}
 
 const begun = new WeakSet<QueryRunner>();
 

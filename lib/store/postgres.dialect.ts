@@ -1,6 +1,7 @@
 import { runOn } from './database.js';
 import {
   driverError,
+  insertReturning,
   type ServerDialect,
   type TaskLock,
   tried,
@@ -9,6 +10,7 @@ import {
 } from './dialect.js';
 import { listenToConnections } from './postgres.pool.js';
 import { sql, type Statement } from './sql.js';
+import { HAS_NOT_SUCCEEDED } from './task.row.js';
 import { rows, type Work } from './work.js';
 
 const UNDEFINED_TABLE = '42P01';
@@ -45,6 +47,7 @@ export const postgresDialect: ServerDialect = {
       INSERT INTO tbl_redotask (${columns}) ${source} RETURNING id`);
     return created.map(({ id }) => Number(id)).sort((one, other) => one - other);
   },
+  insertAndRead: insertReturning,
   // Thousands of parameters take longer to read than the rows to write.
   textTable: (name, texts) =>
     sql`json_array_elements_text(CAST(${JSON.stringify(texts)} AS JSON)) AS given (${name})`,
@@ -61,6 +64,14 @@ export const postgresDialect: ServerDialect = {
   lockFreeTasks: (columns, ids) => [
     sql`SELECT ${columns} FROM tbl_redotask AS task WHERE id = ${anyOf(ids, 'ids')} ORDER BY id FOR UPDATE SKIP LOCKED`,
   ],
+  deleteFree: function* (ids) {
+    const deleted = yield* rows<{ id: number | string }>(sql`
+      DELETE FROM tbl_redotask
+      WHERE ctid = ANY (ARRAY(SELECT ctid FROM tbl_redotask AS task
+                              WHERE id = ${anyOf(ids, 'ids')} AND ${HAS_NOT_SUCCEEDED} ORDER BY id FOR UPDATE SKIP LOCKED))
+      RETURNING id`);
+    return new Set(deleted.map(({ id }) => Number(id)));
+  },
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`,
   // By the join alone PostgreSQL would read the whole of a table of some thousand rows.
   updateTasks: (set, values) => sql`

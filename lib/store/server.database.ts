@@ -4,7 +4,7 @@ import { DatabaseTimeoutError } from '../redo.errors.js';
 import { noAnswer, noConnectionFree } from '../redo.messages.js';
 import { type Database, runOn } from './database.js';
 import type { ServerDialect } from './dialect.js';
-import type { Work } from './work.js';
+import { OnceMore, type Work } from './work.js';
 
 /** Nobody waits longer for an answer, ms. */
 const LONGEST_ANSWER = 300_000;
@@ -26,10 +26,10 @@ export class ServerDatabase implements Database {
     this.name = `${dataSource.options.type} database '${dataSource.driver.database ?? ''}'`;
   }
 
-  transaction<T>(work: () => Work<T>, within = LONGEST_ANSWER): Promise<T> {
-    return this.untilKept(async (runner) => {
+  transaction<T>(work: (tries: number) => Work<T>, within = LONGEST_ANSWER): Promise<T> {
+    return this.untilKept(async (runner, tries) => {
       await this.dialect.begin(runner);
-      const result = await runOn(this.dialect, runner, work());
+      const result = await runOn(this.dialect, runner, work(tries));
       await runner.commitTransaction();
       return result;
     }, within);
@@ -48,11 +48,15 @@ export class ServerDatabase implements Database {
   }
 
   /** What the server rolled back by itself is tried again. */
-  private async untilKept<T>(once: (runner: QueryRunner) => Promise<T>, within: number): Promise<T> {
+  private async untilKept<T>(
+    once: (runner: QueryRunner, tries: number) => Promise<T>,
+    within: number,
+  ): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.withRunner(once, within);
+        return await this.withRunner((runner) => once(runner, tries), within);
       } catch (error) {
+        if (error instanceof OnceMore && tries < TRIES) continue;
         if (tries >= TRIES || !this.dialect.isRolledBack(error)) throw error;
         await delay(BETWEEN_TRIES * tries * (0.5 + Math.random()));
       }

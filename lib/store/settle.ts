@@ -3,12 +3,15 @@ import { deleteRow, type WorkerIdentity, writeOwnRow } from './ledger.js';
 import type { Holding } from './ledger.text.js';
 import type { Again, Dead, Parked, Settlement, Succeeded } from './settlement.js';
 import { inChunks, sql, type Statement } from './sql.js';
-import { lockFreeTasks, type TaskState } from './task.lock.js';
+import { lockFreeTasks, type TaskState, whichExist } from './task.lock.js';
+import { HAS_NOT_SUCCEEDED } from './task.row.js';
 import type { Turn } from './turn.js';
 import type { Work } from './work.js';
 
 /** One statement writes so many rows at the most. */
 const MOST_ROWS = 1_000;
+/** One that deletes finds more. */
+const MOST_DELETED = 10_000;
 
 /** What became of settlements. Those in neither set had nothing to change: a person or a repeated settling was first. */
 export interface Settled {
@@ -36,8 +39,9 @@ export function* settle(
   worker: WorkerIdentity,
   turn: Turn,
   { settlements, keepSucceeded, holding }: Settling,
+  tries = 1,
 ): Work<Settled> {
-  const settled = yield* settleEach(dialect, settlements, keepSucceeded);
+  const settled = yield* settleEach(dialect, settlements, keepSucceeded, tries);
   yield* writeOwnRow(dialect, worker, turn, () => holding(settled.locked));
   return settled;
 }
@@ -51,32 +55,60 @@ export function* handBack(
   worker: WorkerIdentity,
   turn: Turn,
   settling: Settling,
+  tries = 1,
 ): Work<Settled> {
-  const settled = yield* settle(dialect, worker, turn, settling);
+  const settled = yield* settle(dialect, worker, turn, settling, tries);
   if (settled.locked.size === 0) yield* deleteRow(worker.id);
   return settled;
 }
 
 /**
- * Locks the tasks' rows without waiting for any, and writes what still applies: `exec_times` goes from `before` to
- * `execTimes` once, however often the same settlement comes.
+ * Writes to the tasks' rows what still applies, without waiting for any that somebody has locked: `exec_times` goes from `before`
+ * to `execTimes` once, however often the same settlement comes.
+ *
+ * @param tries how often its transaction has begun
  */
 export function* settleEach(
   dialect: Dialect,
   settlements: readonly Settlement[],
   keepSucceeded = false,
+  tries = 1,
 ): Work<Settled> {
-  if (settlements.length === 0) return { written: new Set(), locked: new Set() };
   const sorted = [...settlements].sort((one, other) => one.id - other.id);
+  const toDelete = keepSucceeded ? [] : sorted.filter(({ kind }) => kind === 'succeeded');
+  const toWrite = keepSucceeded ? sorted : sorted.filter(({ kind }) => kind !== 'succeeded');
+  const deleted = yield* deleteEach(dialect, toDelete, tries);
+  const written = yield* writeEach(dialect, toWrite);
+  return {
+    written: new Set([...deleted.written, ...written.written]),
+    locked: new Set([...deleted.locked, ...written.locked]),
+  };
+}
+
+function* deleteEach(dialect: Dialect, succeeded: readonly Settlement[], tries: number): Work<Settled> {
+  const written = new Set<number>();
+  const left: number[] = [];
+  for (const some of inChunks(succeeded, MOST_DELETED)) {
+    const ids = some.map(({ id }) => id);
+    const deleted = yield* dialect.deleteFree(ids, tries);
+    for (const id of ids)
+      if (deleted.has(id)) written.add(id);
+      else left.push(id);
+  }
+  return { written, locked: yield* whichExist(dialect, left, sql`AND ${HAS_NOT_SUCCEEDED}`) };
+}
+
+/** Under a lock, which tells whether it still applies. */
+function* writeEach(dialect: Dialect, settlements: readonly Settlement[]): Work<Settled> {
+  if (settlements.length === 0) return { written: new Set(), locked: new Set() };
   const { own, strange } = yield* lockFreeTasks(
     dialect,
-    sorted.map(({ id }) => id),
+    settlements.map(({ id }) => id),
   );
-  const due = sorted.filter((settlement) => applies(settlement, own.get(settlement.id)));
+  const due = settlements.filter((settlement) => applies(settlement, own.get(settlement.id)));
   const of = <K extends Settlement['kind']>(kind: K) =>
     due.filter((each): each is Extract<Settlement, { kind: K }> => each.kind === kind);
-  for (const some of inChunks(of('succeeded'), MOST_ROWS))
-    yield keepSucceeded ? succeed(dialect, some) : dialect.deleteTasks(some.map(({ id }) => id));
+  for (const some of inChunks(of('succeeded'), MOST_ROWS)) yield succeed(dialect, some);
   for (const some of inChunks(of('again'), MOST_ROWS, size)) yield putOff(dialect, some);
   for (const some of inChunks(of('dead'), MOST_ROWS, size)) yield end(dialect, some);
   for (const some of inChunks(of('parked'), MOST_ROWS, size)) yield park(dialect, some);

@@ -44,11 +44,11 @@ export class SqliteDatabase implements Database {
     this.name = `SQLite database '${String(application.options.database)}'`;
   }
 
-  transaction<T>(work: () => Work<T>, within = this.patience): Promise<T> {
+  transaction<T>(work: (tries: number) => Work<T>, within = this.patience): Promise<T> {
     return this.whenFree(within, (handle) => {
       handle.exec('BEGIN IMMEDIATE');
       try {
-        const result = this.do(handle, work());
+        const result = this.do(handle, work(1));
         handle.exec('COMMIT');
         return result;
       } catch (error) {

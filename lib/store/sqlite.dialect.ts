@@ -1,5 +1,6 @@
-import { type Dialect, driverError, tried } from './dialect.js';
+import { type Dialect, driverError, insertReturning, tried } from './dialect.js';
 import { list, nothing, sql, type Statement } from './sql.js';
+import { HAS_NOT_SUCCEEDED } from './task.row.js';
 import { rows } from './work.js';
 
 /** SQLite 3.38 and later, through better-sqlite3 or a driver with its interface. */
@@ -25,6 +26,7 @@ export const sqliteDialect: Dialect = {
     const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source}`;
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
+  insertAndRead: insertReturning,
   textTable: undefined,
   wantedTable: undefined,
   dueOrder: sql`next_exec_time, id`,
@@ -33,6 +35,11 @@ export const sqliteDialect: Dialect = {
   dedupeHashIsAmong: (hashes) => sql`dedupe_hash IN (${list(hashes)})`,
   lockTasks: selectTasks,
   lockFreeTasks: (columns, ids) => [selectTasks(columns, ids)],
+  deleteFree: function* (ids) {
+    const deleted = yield* rows<{ id: number }>(sql`
+      DELETE FROM tbl_redotask WHERE id IN (${list(ids)}) AND ${HAS_NOT_SUCCEEDED} RETURNING id`);
+    return new Set(deleted.map(({ id }) => id));
+  },
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
   updateTasks: (set, values) => sql`
     UPDATE tbl_redotask AS task

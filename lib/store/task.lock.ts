@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { inChunks, sql } from './sql.js';
+import { inChunks, nothing, sql, type Statement } from './sql.js';
 import type { TaskRow } from './task.row.js';
 import { rows, type Work } from './work.js';
 
@@ -24,8 +24,17 @@ export function* lockFreeTasks(dialect: Dialect, ids: readonly number[]): Work<L
       for (const state of yield* rows<TaskState>(statement)) own.set(Number(state.id), state);
   }
   const missing = ids.filter((id) => !own.has(id));
-  if (missing.length === 0) return { own, strange: new Set() };
+  return { own, strange: yield* whichExist(dialect, missing) };
+}
+
+/** Which of these tasks are there, whoever has them. */
+export function* whichExist(
+  dialect: Dialect,
+  ids: readonly number[],
+  condition: Statement = nothing,
+): Work<ReadonlySet<number>> {
+  if (ids.length === 0) return new Set();
   const there = yield* rows<TaskState>(sql`
-    SELECT ${STATE_COLUMNS} FROM tbl_redotask WHERE ${dialect.idIsAmong(missing)}`);
-  return { own, strange: new Set(there.map(({ id }) => Number(id))) };
+    SELECT ${STATE_COLUMNS} FROM tbl_redotask WHERE ${dialect.idIsAmong(ids)} ${condition}`);
+  return new Set(there.map(({ id }) => Number(id)));
 }

@@ -41,6 +41,9 @@ export const TASK_COLUMNS: Statement = sql`id, redo_task_id, status, max_attempt
  */
 export const IS_PENDING: Statement = sql`COALESCE(status, '') = 'PENDING'`;
 
+/** So written that no index answers it, as {@link IS_PENDING}. */
+export const HAS_NOT_SUCCEEDED: Statement = sql`COALESCE(status, '') <> 'SUCCEEDED'`;
+
 /** What the engine reads of a row that it has claimed. */
 export const CLAIMED_COLUMNS: Statement = sql`id, redo_task_id, max_attempts, exec_times, try_forever, req_param,
   expire_time, add_time, errors`;

@@ -23,6 +23,11 @@ export type Work<T> = Generator<Statement | Turn, T, Answer>;
 /** What is answered to a turn. */
 export const NO_ANSWER: Answer = { rows: [], affected: 0, insertId: NaN };
 
+/** What work throws to be rolled back and done once more, in a transaction of its own. */
+export class OnceMore extends Error {
+  override readonly name = 'OnceMore';
+}
+
 /** One statement's rows. */
 export function* rows<R>(statement: Statement): Work<readonly R[]> {
   return (yield statement).rows as readonly R[];

@@ -11,6 +11,7 @@ import { analyze, stepsPastIndexes, takeTasksForGone, wholeScansOfPostgres } fro
 import { createRedoDatabase, startApp } from '../support/redo-app.js';
 import { type LoggedStatement, StatementLog } from '../support/statement-log.js';
 import { type TestDatabase } from '../support/test-database.js';
+import { asReadBy } from '../support/version-comments.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** 0 to 199,999, out of the table of the ten digits. */
@@ -19,6 +20,9 @@ const NUMBERS = `
    FROM tbl_digits a, tbl_digits b, tbl_digits c, tbl_digits d, tbl_digits e, (SELECT 0 AS d UNION ALL SELECT 1) f) AS numbers`;
 const OURS = /\btbl_(redotask|redo_worker|redo_pause|pessimistic_lock)\b/;
 const HOT = /^\(?\s*(SELECT|UPDATE|DELETE)\b/;
+
+/** Without the setting for one statement, which EXPLAIN does not take. */
+const explicable = (text: string) => text.replace(/^SET STATEMENT .+ FOR (?=DELETE)/, '');
 
 /**
  * The statements are those that a working instance sent: a backlog is claimed, fails, succeeds, is postponed, dies, expires,
@@ -109,7 +113,8 @@ forEachServer((database) => {
       });
       const seen = new Map<string, LoggedStatement>();
       // One of each form is enough; the longest lists tell most.
-      for (const statement of log.statements) {
+      for (const { text, values } of log.statements) {
+        const statement = { text: explicable(asReadBy(database.kind, text)), values };
         if (!HOT.test(statement.text) || !OURS.test(statement.text)) continue;
         const form = statement.text
           .replace(/\$\d+/g, '?')

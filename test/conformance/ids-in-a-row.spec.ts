@@ -2,11 +2,18 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { QueryRunner } from 'typeorm';
 import { forEachServer } from '../support/databases.js';
 import { analyze } from '../support/query-plan.js';
-import { createRedoDatabase, startApp, type TestApp, type TestAppOptions } from '../support/redo-app.js';
+import {
+  createRedoDatabase,
+  gate,
+  startApp,
+  type TestApp,
+  type TestAppOptions,
+} from '../support/redo-app.js';
 import { StatementLog } from '../support/statement-log.js';
 import { type TestDatabase } from '../support/test-database.js';
 import { waitFor } from '../support/wait-for.js';
 
+const byNumber = (one: number, other: number) => one - other;
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** Tasks whose ids follow one another are read and locked as ranges where that is faster: no range may go too far. */
@@ -25,7 +32,7 @@ forEachServer((database) => {
   });
   afterEach(async () => {
     for (const stranger of strangers.splice(0)) {
-      await stranger.rollbackTransaction();
+      if (stranger.isTransactionActive) await stranger.rollbackTransaction();
       await stranger.release();
     }
     await Promise.all(apps.splice(0).map((app) => app.close()));
@@ -64,11 +71,41 @@ forEachServer((database) => {
         await waitFor(() => worker.all('succeeded').length === count, { what: 'all to succeed' });
         expect(worker.all('trouble')).toEqual([]);
         expect(await producer.redo.count({ redoTaskId: 'job' })).toBe(0);
-        const ranges = log.count(/^(SELECT|DELETE)[\s\S]*BETWEEN/);
+        const ranges = log.count(/tbl_redotask[\s\S]*BETWEEN/);
         expect(ranges).toBe(database.kind === 'postgres' || count < 100 ? 0 : 2);
       },
     );
   });
+
+  test.each([[2], [150]])(
+    'of %i in a row that succeed one is deleted and one locked meanwhile: the others are settled, once each',
+    async (others) => {
+      const { passed, open } = gate();
+      const worker = await start({
+        handlers: { job: () => passed },
+        options: { concurrency: 1_000, batchSize: 1_000 },
+      });
+      const added = await worker.redo.addRedoTasks('job', range(others + 2));
+      await waitFor(() => worker.all('started').length === added.length, { what: 'all to begin' });
+      const [deleted, locked, ...own] = [...added.slice(others / 2), ...added.slice(0, others / 2)].map(
+        ({ id }) => id,
+      );
+      const stranger = worker.dataSource.createQueryRunner();
+      strangers.push(stranger);
+      await stranger.query(`DELETE FROM tbl_redotask WHERE id = ${deleted}`);
+      await stranger.startTransaction('READ COMMITTED');
+      await stranger.query(`SELECT id FROM tbl_redotask WHERE id = ${locked} FOR UPDATE`);
+      open();
+      const succeeded = () => worker.all('succeeded').map(({ id }) => id);
+      await waitFor(() => succeeded().length === others, { what: 'the others to succeed' });
+      expect(succeeded().sort(byNumber)).toEqual(own.sort(byNumber));
+      await stranger.commitTransaction();
+      await worker.told('succeeded', locked);
+      expect(succeeded()).toHaveLength(others + 1);
+      expect(await worker.redo.count()).toBe(0);
+      expect(worker.all('trouble')).toEqual([]);
+    },
+  );
 
   // Others' deletes count before they are committed, so that a server may think so while much is being settled.
   if (database.kind !== 'postgres')
@@ -104,7 +141,7 @@ forEachServer((database) => {
       dataSource: log.options(schema),
     });
     await waitFor(() => worker.all('succeeded').length === 300, { what: 'all to succeed' });
-    const lockAndDelete = log.matching(/^(SELECT|DELETE)[\s\S]*tbl_redotask AS task/);
+    const lockAndDelete = log.matching(/^\s*(SELECT|DELETE|\/\*!)[\s\S]*tbl_redotask AS task/);
     // The same once more, in a transaction that stays open; the rows are there again.
     await producer.dataSource.query(
       `INSERT INTO tbl_redotask (id, application_name, redo_task_id, req_param, next_exec_time, add_time)

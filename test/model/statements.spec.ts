@@ -38,7 +38,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^INSERT INTO tbl_redotask/, 'insert …'],
   [/SELECT knocks.+FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'/s, 'read … and its own knocks'],
   [/FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'$/s, 'read …'],
-  [/^SELECT id, status, exec_times FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)$/, 'read which of … exist'],
+  [
+    /^SELECT id, status, exec_times FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)(\s+AND COALESCE\(.+)?\s*$/,
+    'read which of … exist',
+  ],
   // Its own row, which nobody else sees.
   [/FROM tbl_redotask WHERE id = /, ''],
   // What is found without a lock is judged again under one: the model leaves it out.
@@ -64,7 +67,7 @@ function answersOf<A>(script: Script<A>): (words: string) => A | undefined {
   };
 }
 
-/** What lib sends, when it is answered so; one affected row where nothing is said. */
+/** What lib sends, when it is answered so; one affected row where nothing is said. MySQL answers: rows that are locked are given. */
 function sentByLib(work: Work<unknown>, script: Script<readonly Row[] | number> = {}): string[] {
   const sent: string[] = [];
   const answer = answersOf(script);
@@ -74,7 +77,8 @@ function sentByLib(work: Work<unknown>, script: Script<readonly Row[] | number> 
     const given = answer(words);
     sent.push(words);
     const rows = typeof given === 'object' ? given : [];
-    step = work.next({ rows, affected: typeof given === 'number' ? given : 1, insertId: 0 } satisfies Answer);
+    const affected = typeof given === 'number' ? given : rows.length > 0 ? 0 : 1;
+    step = work.next({ rows, affected, insertId: 0 } satisfies Answer);
   }
   return once(sent);
 }
@@ -152,10 +156,10 @@ const MODEL_SETTLEMENTS: readonly ModelSettlement[] = [
 ];
 const settling = { settlements: SETTLEMENTS, keepSucceeded: false, holding: nothing };
 /** Task 2 is locked by somebody else. */
-const LOCKED = { 'lock … if free': [[row(1)]], 'read which of … exist': [[row(2)]] };
-const MODEL_LOCKED = { 'lock … if free': [[own(1)]], 'read which of … exist': [[2]] };
-const FREE = { 'lock … if free': [[row(1), row(2)]] };
-const MODEL_FREE = { 'lock … if free': [[own(1), own(2)]] };
+const LOCKED = { 'lock … if free': [[row(1)], []], 'read which of … exist': [[row(2)]] };
+const MODEL_LOCKED = { 'lock … if free': [[own(1)], []], 'read which of … exist': [[2]] };
+const FREE = { 'lock … if free': [[row(1)], [row(2)]] };
+const MODEL_FREE = { 'lock … if free': [[own(1)], [own(2)]] };
 
 const claimed = (script: Script<readonly Row[] | number>) =>
   sentByLib(

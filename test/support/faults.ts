@@ -112,8 +112,8 @@ export class Faults {
   }
 
   private watch(database: Database, method: 'transaction' | 'autocommit' | 'read'): void {
-    const ask = database[method].bind(database);
-    const asked: typeof ask = (work, within) => {
+    const ask = database[method].bind(database) as Database['transaction'];
+    const asked: Database['transaction'] = (work, within) => {
       const name = callerOf(asked);
       this.asking.add(name);
       const begun = { current: { name, statements: [] } };

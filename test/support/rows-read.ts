@@ -1,5 +1,7 @@
 import { type DataSource, type QueryRunner } from 'typeorm';
 import { headOf } from './statement-head.js';
+import { type DatabaseKind } from './test-run.js';
+import { asReadBy } from './version-comments.js';
 
 /** One statement that was sent, and how many entries of indexes and tables the server read for it. */
 export interface Reading {
@@ -25,17 +27,23 @@ type Meter = (ask: Ask, sending: Sending) => Promise<number>;
  */
 export function noteRowsRead(dataSource: DataSource): Reading[] {
   const readings: Reading[] = [];
-  const meter = dataSource.options.type === 'postgres' ? onPostgres : onMysql;
+  const kind = dataSource.options.type as DatabaseKind;
+  const meter = kind === 'postgres' ? onPostgres : onMysql;
   const create = dataSource.createQueryRunner.bind(dataSource);
   dataSource.createQueryRunner = (mode) => {
     const runner = create(mode);
-    runner.query = measured(runner, meter, readings);
+    const note = (text: string, read: number) => readings.push({ head: headOf(asReadBy(kind, text)), read });
+    runner.query = measured(runner, meter, note);
     return runner;
   };
   return readings;
 }
 
-function measured(runner: QueryRunner, meter: Meter, readings: Reading[]): QueryRunner['query'] {
+function measured(
+  runner: QueryRunner,
+  meter: Meter,
+  note: (text: string, read: number) => void,
+): QueryRunner['query'] {
   const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
   const ask: Ask = async (text, values = []) => (await query(text, [...values])) as [];
   const measuredQuery = async (text: string, values: readonly unknown[] = [], ...rest: unknown[]) => {
@@ -43,7 +51,7 @@ function measured(runner: QueryRunner, meter: Meter, readings: Reading[]): Query
     const send = async () => void (answer = await query(text, values, ...rest));
     if (/\btbl_/.test(text)) {
       const read = await meter(ask, { text, values, inTransaction: runner.isTransactionActive, send });
-      readings.push({ head: headOf(text), read });
+      note(text, read);
     } else await send();
     return answer;
   };

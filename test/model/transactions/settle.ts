@@ -34,8 +34,28 @@ export function* handBack(setting: Setting, { life, settlements }: HandBackCall)
   return locked;
 }
 
-/** `settleEach` of lib/store/settle.ts @returns what somebody else has locked */
+/**
+ * `settleEach` of lib/store/settle.ts, as it is where a server locks before it deletes; elsewhere both are one statement, between
+ * whose parts nothing can come.
+ *
+ * @returns what somebody else has locked
+ */
 export function* settleEach(
+  rules: Rules,
+  settlements: readonly Settlement[],
+  by: Entry['by'],
+): Work<readonly TaskId[]> {
+  const isSuccess = ({ kind }: Settlement) => kind === 'succeeded';
+  const succeeded = yield* settleAlike(rules, settlements.filter(isSuccess), by);
+  const others = yield* settleAlike(
+    rules,
+    settlements.filter((each) => !isSuccess(each)),
+    by,
+  );
+  return [...succeeded, ...others];
+}
+
+function* settleAlike(
   rules: Rules,
   settlements: readonly Settlement[],
   by: Entry['by'],

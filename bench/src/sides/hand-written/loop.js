@@ -19,7 +19,8 @@ import { attempt, offsetOf } from './attempt.js';
  * @property {(workerId: string, running: string) => Promise<number>} writeOwnRow how many rows it found
  * @property {(ids: readonly number[]) => Promise<readonly Row[]>} read
  * @property {(ids: readonly number[]) => Promise<readonly Row[]>} lockFree those of them that nobody else has locked
- * @property {(ids: readonly number[]) => Promise<unknown>} remove
+ * @property {(ids: readonly number[], isBet: boolean) => Promise<readonly number[] | undefined>} removeFree those that nobody else has
+ *   locked; a bet gets all of them or, undefined, has to be rolled back
  * @property {(failed: readonly { id: number, exec_times: number, errors: string }[]) => Promise<unknown>} putOff by 1 ms
  * @property {(params: object) => Promise<number>} insert its id
  * @property {(workerId: string) => Promise<unknown>} leave
@@ -88,20 +89,27 @@ const taskOf = ({ id, exec_times, req_param, errors }) => ({
  * @param {readonly import('./attempt.js').Ended[]} ended
  * @returns {Promise<readonly import('./attempt.js').Ended[]>} what somebody else has locked: to be settled later
  */
-async function settle(ledger, workerId, ended) {
+async function settle(ledger, workerId, ended, isBet = true) {
+  const succeeded = ended.filter(({ errors }) => errors === undefined);
+  const failed = ended.filter(({ errors }) => errors !== undefined);
   await ledger.begin();
-  const rows = await ledger.lockFree(ended.map(({ id }) => id).toSorted(byNumber));
+  const removed = await idsOf(succeeded, (ids) => ledger.removeFree(ids, isBet));
+  if (!removed) {
+    await ledger.rollback();
+    return settle(ledger, workerId, ended, false);
+  }
+  const rows = await idsOf(failed, (ids) => ledger.lockFree(ids));
   const free = new Map(rows.map((row) => [Number(row.id), row]));
-  const locked = ended.filter(({ id }) => !free.has(id));
+  const due = failed.filter((one) => free.has(one.id) && stillApplies(one, free.get(one.id)));
+  if (due.length > 0) await ledger.putOff(due.map(countedUp));
+  const gone = new Set(removed);
+  const locked = ended.filter(({ id }) => !gone.has(id) && !free.has(id));
   await writeOwnRow(ledger, workerId, runningOf(locked));
-  const own = ended.filter(({ id }) => free.has(id));
-  const succeeded = own.filter(({ errors }) => errors === undefined);
-  if (succeeded.length > 0) await ledger.remove(succeeded.map(({ id }) => id));
-  const failed = own.filter((one) => one.errors !== undefined && stillApplies(one, free.get(one.id)));
-  if (failed.length > 0) await ledger.putOff(failed.map(countedUp));
   await ledger.commit();
   return locked;
 }
+
+const idsOf = (ended, ask) => (ended.length === 0 ? [] : ask(ended.map(({ id }) => id).toSorted(byNumber)));
 
 /** A person or a repeated settling may have been first. */
 const stillApplies = ({ before }, { status, exec_times }) => status === 'PENDING' && exec_times === before;

@@ -62,6 +62,12 @@ export default handWritten({
   },
 });
 
+const LOCK_WAIT_TIMEOUT = 1205;
+
+function ifLocked(error) {
+  if (error.errno !== LOCK_WAIT_TIMEOUT) throw error;
+}
+
 const insert = (connection, type, list) =>
   connection.query(
     `INSERT INTO tbl_redotask ${COLUMNS} VALUES ${list.map(() => ROW).join(', ')}`,
@@ -74,6 +80,7 @@ async function ledgerOn(connection, type) {
     `INSERT IGNORE INTO tbl_pessimistic_lock (resource, description) VALUES ('by-hand', 'by hand')`,
   );
   const rows = async (text, values) => (await connection.query(text, values))[0];
+  const [{ isMariadb }] = await rows(`SELECT VERSION() LIKE '%MariaDB%' AS isMariadb`);
   return {
     register: (id) =>
       rows(
@@ -118,18 +125,34 @@ async function ledgerOn(connection, type) {
       );
     },
     insert: async (params) => (await insert(connection, type, [params]))[0].insertId,
-    // A range may become a scan of the whole table, which would wait for what other processes have locked.
-    remove: (ids) => rows(`DELETE task FROM ${TASKS_BY_ID}`, [JSON.stringify(ids)]),
+    async removeFree(ids, isBet) {
+      const [tasks, values] = visiting(ids);
+      if (isMariadb && isBet) {
+        const removing = rows(
+          `SET STATEMENT innodb_lock_wait_timeout = 0 FOR DELETE task FROM ${tasks}`,
+          values,
+        );
+        const affected = await removing.then(({ affectedRows }) => affectedRows, ifLocked);
+        return affected === ids.length ? ids : undefined;
+      }
+      const free = (await this.lockFree(ids)).map(({ id }) => Number(id));
+      // MySQL may make a scan of the whole table of a range, which would wait for what other processes have locked.
+      if (free.length > 0) await rows(`DELETE task FROM ${TASKS_BY_ID}`, [JSON.stringify(free)]);
+      return free;
+    },
     putOff: (failed) =>
       rows(
         `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
-                  wanted_id BIGINT PATH '$.id',
-                  new_exec_times BIGINT PATH '$.exec_times',
-                  new_errors LONGTEXT PATH '$.errors')) AS wanted
+                  place FOR ORDINALITY,
+                  wanted_id BIGINT PATH '$[0]',
+                  new_exec_times BIGINT PATH '$[1]')) AS wanted
                 STRAIGHT_JOIN tbl_redotask AS task FORCE INDEX (PRIMARY) ON task.id = wanted.wanted_id
-         SET exec_times = new_exec_times, errors = new_errors,
+         SET exec_times = new_exec_times, errors = ELT(place, ${failed.map(() => '?').join(', ')}),
              next_exec_time = LEAST(${NOW} + 1, GREATEST(COALESCE(expire_time, ${NOW} + 1), ${NOW}))`,
-        [JSON.stringify(failed)],
+        [
+          JSON.stringify(failed.map(({ id, exec_times }) => [id, exec_times])),
+          ...failed.map(({ errors }) => errors),
+        ],
       ),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = ?', [id]);

@@ -97,15 +97,28 @@ async function ledgerOn(connection, type) {
         [ids],
       ),
     insert: async (params) => Number((await insert(connection, type, [params], 'RETURNING id')).rows[0].id),
-    remove: (ids) => rows(`DELETE FROM tbl_redotask WHERE ${IS_AMONG}`, [ids]),
+    removeFree: async (ids) =>
+      (
+        await rows(
+          `DELETE FROM tbl_redotask
+           WHERE ctid = ANY (ARRAY(SELECT ctid FROM tbl_redotask WHERE ${IS_AMONG} ORDER BY id FOR UPDATE SKIP LOCKED))
+           RETURNING id`,
+          [ids],
+        )
+      ).map(({ id }) => Number(id)),
     putOff: (failed) =>
       rows(
         `UPDATE tbl_redotask AS task
          SET exec_times = wanted.exec_times, errors = wanted.errors,
              next_exec_time = LEAST(${NOW} + 1, GREATEST(COALESCE(expire_time, ${NOW} + 1), ${NOW}))
-         FROM json_to_recordset($2::json) AS wanted (id BIGINT, exec_times BIGINT, errors TEXT)
+         FROM ROWS FROM (unnest($1::bigint[]), unnest($2::bigint[]), json_array_elements_text($3::json))
+                AS wanted (id, exec_times, errors)
          WHERE task.id = wanted.id AND task.${IS_AMONG}`,
-        [failed.map(({ id }) => id), JSON.stringify(failed)],
+        [
+          failed.map(({ id }) => id),
+          failed.map(({ exec_times }) => exec_times),
+          JSON.stringify(failed.map(({ errors }) => errors)),
+        ],
       ),
     async leave(id) {
       await rows('DELETE FROM tbl_redo_worker WHERE id = $1', [id]);
