@@ -8,7 +8,7 @@ import {
   lockResource,
   lookPastHeld,
   readClaimed,
-  type ReadTask,
+  type ReadTasks,
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { ensureLockRow } from '../store/lock.row.js';
@@ -97,9 +97,9 @@ export class Claimer {
     }, life.patience);
     if (life.over) return;
     this.backlog.rememberPaused(new Set(paused));
-    const found = new Set(read.map(({ decoded }) => decoded.task.id));
+    const found = new Set(read.tasks.map(({ task }) => task.id));
     for (const id of held) if (!found.has(id)) life.forget(id);
-    for (const each of read) if (life.held.has(each.decoded.task.id)) this.hold(life, each);
+    this.hold(life, { ...read, tasks: read.tasks.filter(({ task }) => life.held.has(task.id)) });
   }
 
   /** What is asked for counts as asked from here on: a task that is added while the answer is under way marks it anew. */
@@ -139,8 +139,8 @@ export class Claimer {
     try {
       const read = await this.database.read(() => readClaimed(dialect, life.identity.id, ids), life.patience);
       if (life.over) return;
-      for (const each of read) this.hold(life, each);
-      this.passes.count('claimed', read.length);
+      this.hold(life, read);
+      this.passes.count('claimed', read.tasks.length);
     } catch (error) {
       for (const redoTaskId of life.claimed.values()) this.backlog.expect(redoTaskId);
       throw error;
@@ -149,12 +149,15 @@ export class Claimer {
     }
   }
 
-  private hold(life: WorkerLife, { decoded, knocks }: ReadTask): void {
-    const { task } = decoded;
-    const type = this.registry.handled(task.redoTaskId);
-    if (!type) return;
-    const since = life.held.get(task.id)?.since ?? performance.now();
-    life.hold({ task, type, since, knocks, verdict: this.verdictOn(decoded, life.identity.host) });
+  private hold(life: WorkerLife, { tasks, knocks }: ReadTasks): void {
+    const now = performance.now();
+    for (const decoded of tasks) {
+      const { task } = decoded;
+      const type = this.registry.handled(task.redoTaskId);
+      if (!type) continue;
+      const since = life.held.get(task.id)?.since ?? now;
+      life.hold({ task, type, since, knocks, verdict: this.verdictOn(decoded, life.identity.host) });
+    }
   }
 
   private verdictOn(decoded: DecodedTask, host: string): Settlement | undefined {

@@ -116,17 +116,20 @@ export class Settler {
 
   private settlements(life: WorkerLife, leaving: readonly (HeldTask | RunningTask)[]): Told[] {
     const stamp = { time: this.clock.now(), host: life.identity.host };
-    return leaving.flatMap((each) => {
+    const told: Told[] = [];
+    for (const each of leaving) {
       const { task, type } = each;
       const settlement =
         'controller' in each
           ? each.outcome && settlementOf(task, each.outcome, type.policy, stamp)
           : each.verdict;
-      if (!settlement) return [];
-      return [
-        { task, settlement: this.refused ? inPlainWords(settlement, this.refused, stamp) : settlement },
-      ];
-    });
+      if (settlement)
+        told.push({
+          task,
+          settlement: this.refused ? inPlainWords(settlement, this.refused, stamp) : settlement,
+        });
+    }
+    return told;
   }
 
   private tell(told: readonly Told[]): void {

@@ -134,24 +134,29 @@ export function* lookPastHeld(
   return { ...again, due: new Map([...[...due].filter(([type]) => !short.has(type)), ...again.due]) };
 }
 
-/** A claimed task, and how often somebody had knocked at its worker when it was read. */
-export interface ReadTask {
-  readonly decoded: DecodedTask;
+/** Claimed tasks, and how often somebody had knocked at their worker when they were read. */
+export interface ReadTasks {
+  readonly tasks: readonly DecodedTask[];
   readonly knocks: number;
 }
 
 /**
- * The rows of claimed ids, read after the claim is committed, and at the same moment how often somebody has knocked at the
- * worker. An id whose row is gone or finished is not among them.
+ * The rows of claimed ids, in that order, read after the claim is committed, and at the same moment how often somebody has knocked at
+ * the worker. An id whose row is gone or finished is not among them.
  */
-export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly number[]): Work<ReadTask[]> {
+export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly number[]): Work<ReadTasks> {
   const found = yield* rows<ClaimedRow & { knocks: number | string | null }>(sql`
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
     WHERE ${dialect.idIsAmong(ids)} AND ${IS_PENDING}`);
-  const byId = new Map<number, ReadTask>();
-  for (const row of found) byId.set(Number(row.id), { decoded: decodeTask(row), knocks: Number(row.knocks) });
-  return ids.flatMap((id) => byId.get(id) ?? []);
+  const byId = new Map<number, ClaimedRow>();
+  for (const row of found) byId.set(Number(row.id), row);
+  const tasks: DecodedTask[] = [];
+  for (const id of ids) {
+    const row = byId.get(id);
+    if (row) tasks.push(decodeTask(row));
+  }
+  return { tasks, knocks: Number(found[0]?.knocks) };
 }
 
 /**

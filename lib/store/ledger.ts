@@ -161,23 +161,38 @@ function sightOf(seen: readonly SightRow[]): Sight {
       case 'pause':
         paused.add(row.name);
         break;
-      case 'due': {
-        const { name: redoTaskId, number, flag, due_time } = row;
-        const task = {
-          id: Number(number),
-          redoTaskId,
-          dueTime: Number(due_time),
-          expired: Number(flag) === 1,
-        };
-        const tasks = due.get(redoTaskId);
-        if (tasks) tasks.push(task);
-        else due.set(redoTaskId, [task]);
-      }
+      case 'due':
+        if (row.held === null) entryIn(due, row.name).push(dueTaskOf(row));
+        else due.set(row.name, dueTasksOf(row));
     }
   const entries = workers.map((row) =>
     entryOf({ ...row, id: row.name, pid: row.flag, lease_until: row.number }, now),
   );
   return { now, workers: entries, paused, due };
+}
+
+const dueTaskOf = ({ name, number, flag, due_time }: SightRow): DueTask => ({
+  id: Number(number),
+  redoTaskId: name,
+  dueTime: Number(due_time),
+  expired: Number(flag) === 1,
+});
+
+/** All of a type in one row, as `dueArmOfAll` lists them. */
+function dueTasksOf({ name: redoTaskId, held, running, host }: SightRow): DueTask[] {
+  const [ids, times, flags] = [held, running, host].map((list) => JSON.parse(`[${list}]`) as number[]);
+  return (ids ?? []).map((id, at) => ({
+    id,
+    redoTaskId,
+    dueTime: times?.[at] ?? NaN,
+    expired: flags?.[at] === 1,
+  }));
+}
+
+function entryIn(due: Map<string, DueTask[]>, type: string): DueTask[] {
+  let tasks = due.get(type);
+  if (!tasks) due.set(type, (tasks = []));
+  return tasks;
 }
 
 function lookStatement(dialect: Dialect, applicationName: string, dueArms: readonly Statement[]): Statement {
@@ -201,27 +216,31 @@ function lookStatement(dialect: Dialect, applicationName: string, dueArms: reado
 /** Due tasks of one type: one range of the index, in its order. */
 const dueArm = (dialect: Dialect, applicationName: string, { type, most, after }: WantedOfType): Statement =>
   dialect.unionMember(sql`
-      SELECT 'due' AS kind, redo_task_id AS name, ${dueColumns(dialect)}
+      SELECT 'due' AS kind, redo_task_id AS name, ${dueColumns(dialect)}, NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, type)}
         AND next_exec_time <= ${dialect.now} ${after ? comesAfter(sql`${after.dueTime}`, sql`${after.id}`) : nothing}
       ORDER BY ${dialect.dueOrder}
       LIMIT ${most}`);
 
-/** The same of many types in one SELECT, which is planned once. */
+/** The same of many types in one SELECT, which is planned once. One row a type, of lists: they are read in half the time. */
 const dueArmOfAll = (dialect: Dialect, applicationName: string, wantedTable: Statement): Statement => sql`
-      SELECT 'due' AS kind, wanted_type AS name, number, flag, due_time, host, held, running
+      SELECT 'due' AS kind, wanted_type AS name, 0 AS number, 0 AS flag, 0 AS due_time, flags AS host, ids AS held, times AS running
       FROM ${wantedTable} CROSS JOIN LATERAL (
-        SELECT ${dueColumns(dialect)}
-        FROM tbl_redotask
-        WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = wanted_type
-          AND next_exec_time <= ${dialect.now} ${comesAfter(sql`after_time`, sql`after_id`)}
-        ORDER BY ${dialect.dueOrder}
-        LIMIT most) AS task`;
+        SELECT string_agg(CAST(number AS TEXT), ',') AS ids, string_agg(CAST(due_time AS TEXT), ',') AS times,
+               string_agg(CAST(flag AS TEXT), ',') AS flags
+        FROM (
+          SELECT ${dueColumns(dialect)}
+          FROM tbl_redotask
+          WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = wanted_type
+            AND next_exec_time <= ${dialect.now} ${comesAfter(sql`after_time`, sql`after_id`)}
+          ORDER BY ${dialect.dueOrder}
+          LIMIT most) AS task) AS found
+      WHERE ids IS NOT NULL`;
 
 const dueColumns = (dialect: Dialect): Statement => sql`
-             id AS number, CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
-             next_exec_time AS due_time, NULL AS host, NULL AS held, NULL AS running`;
+    id AS number, CASE WHEN expire_time <= ${dialect.now} THEN 1 ELSE 0 END AS flag,
+    next_exec_time AS due_time`;
 
 /** So written that every server reads on in the index from there. */
 const comesAfter = (dueTime: Statement, id: Statement): Statement =>

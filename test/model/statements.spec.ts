@@ -174,7 +174,14 @@ const claimed = (script: Script<readonly Row[] | number>) =>
     { 'lock the lock row': [[{ id: 1 }]], ...script },
   );
 const clock = { kind: 'clock', name: '', number: 5_000, flag: 0 };
-const due = (id: number, flag = 0) => ({ kind: 'due', name: 'job', number: id, flag, due_time: 1 });
+const due = (id: number, flag = 0) => ({
+  kind: 'due',
+  name: 'job',
+  number: id,
+  flag,
+  due_time: 1,
+  held: null,
+});
 const lapsed = {
   kind: 'worker',
   name: 'other',
