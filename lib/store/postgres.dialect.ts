@@ -67,7 +67,7 @@ export const postgresDialect: ServerDialect = {
   deleteFree: function* (ids) {
     const deleted = yield* rows<{ id: number | string }>(sql`
       DELETE FROM tbl_redotask
-      WHERE ctid = ANY (ARRAY(SELECT ctid FROM tbl_redotask AS task
+      WHERE id = ANY (ARRAY(SELECT id FROM tbl_redotask AS task
                               WHERE id = ${anyOf(ids, 'ids')} AND ${HAS_NOT_SUCCEEDED} ORDER BY id FOR UPDATE SKIP LOCKED))
       RETURNING id`);
     return new Set(deleted.map(({ id }) => Number(id)));

@@ -444,6 +444,27 @@ forEachServer((database) => {
       expect(app.all('trouble')).toEqual([]);
     });
 
+    test('is not waited for by claims while hundreds are being settled on one of its connections', async () => {
+      await start({ handlers: { job: () => {} }, options: { concurrency: 300, batchSize: 600 } });
+      const { passed, open } = gate();
+      const create = app.dataSource.createQueryRunner.bind(app.dataSource);
+      app.dataSource.createQueryRunner = (mode) => {
+        const runner = create(mode);
+        const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
+        runner.query = (async (text: string, ...rest: unknown[]) => {
+          if (/DELETE[\s\S]*tbl_redotask|tbl_redotask AS task[\s\S]*SKIP LOCKED/.test(text)) await passed;
+          return query(text, ...rest);
+        }) as typeof runner.query;
+        return runner;
+      };
+      await app.redo.addRedoTasks('job', range(900));
+      await waitFor(() => app.all('started').length === 600, { what: 'the next to begin' });
+      expect(app.all('succeeded')).toEqual([]);
+      open();
+      await waitFor(() => app.all('succeeded').length === 900, { what: 'all to end' });
+      expect(app.all('trouble')).toEqual([]);
+    });
+
     test('with both inside transactions that add without their manager: an error says so instead of hanging', async () => {
       await start({
         handlers: { job: () => {} },

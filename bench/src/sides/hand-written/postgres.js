@@ -101,7 +101,7 @@ async function ledgerOn(connection, type) {
       (
         await rows(
           `DELETE FROM tbl_redotask
-           WHERE ctid = ANY (ARRAY(SELECT ctid FROM tbl_redotask WHERE ${IS_AMONG} ORDER BY id FOR UPDATE SKIP LOCKED))
+           WHERE id = ANY (ARRAY(SELECT id FROM tbl_redotask WHERE ${IS_AMONG} ORDER BY id FOR UPDATE SKIP LOCKED))
            RETURNING id`,
           [ids],
         )
