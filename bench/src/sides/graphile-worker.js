@@ -10,6 +10,7 @@ const tuned = [
   { concurrentJobs: 24, maxPoolSize: 25, localQueue: { size: 500 }, ...batched },
   { concurrentJobs: 100, maxPoolSize: 10, localQueue: { size: 1_000 }, ...batched },
   { concurrentJobs: 500, maxPoolSize: 10, localQueue: { size: 2_000 }, ...batched },
+  { concurrentJobs: 1_000, maxPoolSize: 10, localQueue: { size: 4_000 }, ...batched },
 ];
 
 /** @type {import('./side.js').Side} */

@@ -5,6 +5,7 @@ const TUNED = [
   { batch: 500, lanes: 2 },
   { batch: 1_000, lanes: 2 },
   { batch: 2_000, lanes: 2 },
+  { batch: 4_000, lanes: 2 },
 ];
 
 /**
