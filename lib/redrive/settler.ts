@@ -65,7 +65,7 @@ export class Settler {
     try {
       const settling = this.settling(life, all, told);
       const { written, locked } = await this.database.transaction(
-        (tries) => handBack(dialect, life.identity, turn, settling, tries),
+        (tries) => handBack(dialect, life.identity, turn, atTry(tries, settling)),
         within,
       );
       for (const { task } of all) if (!locked.has(task.id)) life.forget(task.id);
@@ -92,7 +92,7 @@ export class Settler {
     const settling = this.settling(life, leaving, told);
     try {
       return await this.database.transaction(
-        (tries) => settle(dialect, life.identity, turn, settling, tries),
+        (tries) => settle(dialect, life.identity, turn, atTry(tries, settling)),
         life.patience,
       );
     } catch (error) {
@@ -110,6 +110,7 @@ export class Settler {
     return {
       settlements: told.map(({ settlement }) => settlement),
       keepSucceeded: this.keepSucceeded,
+      mayBet: !life.hasPassedOver,
       holding: (locked) => life.holding(new Set(ids.filter((id) => !locked.has(id)))),
     };
   }
@@ -144,3 +145,9 @@ export class Settler {
     return this.options.retention.succeeded > 0;
   }
 }
+
+/** Who has lost a bet does not make it again. */
+const atTry = (tries: number, settling: Settling): Settling => ({
+  ...settling,
+  mayBet: settling.mayBet && tries === 1,
+});

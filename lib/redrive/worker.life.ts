@@ -119,6 +119,11 @@ export class WorkerLife implements OwnTasks {
     this.locked.set(id, performance.now() + LOCKED_FOR);
   }
 
+  /** Somebody had one of its tasks locked when it was last to be settled. */
+  get hasPassedOver(): boolean {
+    return this.locked.size > 0;
+  }
+
   /** ms until the first of them is tried again. */
   passedOverFor(): number {
     return Math.min(...this.locked.values()) - performance.now();

@@ -74,11 +74,11 @@ export interface Dialect {
   /**
    * Deletes those of these task rows that nobody else has locked, but what has succeeded already, and never waits.
    *
-   * @param tries how often the transaction has begun: at the first a dialect may bet that it gets all of them
+   * @param mayBet a dialect may try as if it got all of them
    * @returns the ids of what it deleted
    * @throws {OnceMore} the bet is lost
    */
-  deleteFree(ids: readonly number[], tries: number): Work<ReadonlySet<number>>;
+  deleteFree(ids: readonly number[], mayBet: boolean): Work<ReadonlySet<number>>;
   /** Deletes task rows that this transaction has locked. */
   deleteTasks(ids: readonly number[]): Statement;
   /**

@@ -103,11 +103,11 @@ export const mysqlDialect: ServerDialect = {
  * A DELETE passes over nothing. MariaDB's can be told not to wait: so it is sent at once, and all is done again if somebody had one of
  * the rows or one was gone. MySQL's can't: there the rows are locked first.
  */
-function* deleteFree(ids: readonly number[], tries: number): Work<ReadonlySet<number>> {
+function* deleteFree(ids: readonly number[], mayBet: boolean): Work<ReadonlySet<number>> {
   const locked: Row[] = [];
   let deleted = 0;
   for (const tasks of inRunsOrLookedUp(ids)) {
-    const answer = yield tries === 1
+    const answer = yield mayBet
       ? deleteOrLock(tasks)
       : lockFree(sql`id`, sql`${tasks} AND ${HAS_NOT_SUCCEEDED}`);
     locked.push(...answer.rows);

@@ -47,7 +47,7 @@ export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped | unde
     settlements.map(({ id }) => id),
   );
   if (strange.size > 0) return undefined;
-  const { written } = yield* settleEach(dialect, settlements);
+  const { written } = yield* settleEach(dialect, { settlements, keepSucceeded: false, mayBet: false });
   yield* deleteRow(lapsed.id);
   return {
     worker: lapsed,

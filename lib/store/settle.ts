@@ -25,6 +25,8 @@ export interface Settling {
   readonly settlements: readonly Settlement[];
   /** Succeeded tasks are kept as such, not deleted. */
   readonly keepSucceeded: boolean;
+  /** Nothing is known to be locked: {@link Dialect.deleteFree}. */
+  readonly mayBet: boolean;
   /** The worker's row, knowing which settlements must wait. */
   readonly holding: (locked: ReadonlySet<number>) => Holding;
 }
@@ -38,11 +40,10 @@ export function* settle(
   dialect: Dialect,
   worker: WorkerIdentity,
   turn: Turn,
-  { settlements, keepSucceeded, holding }: Settling,
-  tries = 1,
+  settling: Settling,
 ): Work<Settled> {
-  const settled = yield* settleEach(dialect, settlements, keepSucceeded, tries);
-  yield* writeOwnRow(dialect, worker, turn, () => holding(settled.locked));
+  const settled = yield* settleEach(dialect, settling);
+  yield* writeOwnRow(dialect, worker, turn, () => settling.holding(settled.locked));
   return settled;
 }
 
@@ -55,9 +56,8 @@ export function* handBack(
   worker: WorkerIdentity,
   turn: Turn,
   settling: Settling,
-  tries = 1,
 ): Work<Settled> {
-  const settled = yield* settle(dialect, worker, turn, settling, tries);
+  const settled = yield* settle(dialect, worker, turn, settling);
   if (settled.locked.size === 0) yield* deleteRow(worker.id);
   return settled;
 }
@@ -65,32 +65,29 @@ export function* handBack(
 /**
  * Writes to the tasks' rows what still applies, without waiting for any that somebody has locked: `exec_times` goes from `before`
  * to `execTimes` once, however often the same settlement comes.
- *
- * @param tries how often its transaction has begun
  */
 export function* settleEach(
   dialect: Dialect,
-  settlements: readonly Settlement[],
-  keepSucceeded = false,
-  tries = 1,
+  { settlements, keepSucceeded, mayBet }: Omit<Settling, 'holding'>,
 ): Work<Settled> {
   const sorted = [...settlements].sort((one, other) => one.id - other.id);
   const toDelete = keepSucceeded ? [] : sorted.filter(({ kind }) => kind === 'succeeded');
   const toWrite = keepSucceeded ? sorted : sorted.filter(({ kind }) => kind !== 'succeeded');
-  const deleted = yield* deleteEach(dialect, toDelete, tries);
-  const written = yield* writeEach(dialect, toWrite);
+  const deleted = yield* deleteEach(dialect, toDelete, mayBet);
+  if (toWrite.length === 0) return deleted;
+  const { written, locked } = yield* writeEach(dialect, toWrite);
   return {
-    written: new Set([...deleted.written, ...written.written]),
-    locked: new Set([...deleted.locked, ...written.locked]),
+    written: new Set([...deleted.written, ...written]),
+    locked: new Set([...deleted.locked, ...locked]),
   };
 }
 
-function* deleteEach(dialect: Dialect, succeeded: readonly Settlement[], tries: number): Work<Settled> {
+function* deleteEach(dialect: Dialect, succeeded: readonly Settlement[], mayBet: boolean): Work<Settled> {
   const written = new Set<number>();
   const left: number[] = [];
   for (const some of inChunks(succeeded, MOST_DELETED)) {
     const ids = some.map(({ id }) => id);
-    const deleted = yield* dialect.deleteFree(ids, tries);
+    const deleted = yield* dialect.deleteFree(ids, mayBet);
     for (const id of ids)
       if (deleted.has(id)) written.add(id);
       else left.push(id);
@@ -100,7 +97,6 @@ function* deleteEach(dialect: Dialect, succeeded: readonly Settlement[], tries: 
 
 /** Under a lock, which tells whether it still applies. */
 function* writeEach(dialect: Dialect, settlements: readonly Settlement[]): Work<Settled> {
-  if (settlements.length === 0) return { written: new Set(), locked: new Set() };
   const { own, strange } = yield* lockFreeTasks(
     dialect,
     settlements.map(({ id }) => id),

@@ -81,9 +81,11 @@ forEachServer((database) => {
     'of %i in a row that succeed one is deleted and one locked meanwhile: the others are settled, once each',
     async (others) => {
       const { passed, open } = gate();
+      const log = new StatementLog();
       const worker = await start({
         handlers: { job: () => passed },
         options: { concurrency: 1_000, batchSize: 1_000 },
+        dataSource: log.options(schema),
       });
       const added = await worker.redo.addRedoTasks('job', range(others + 2));
       await waitFor(() => worker.all('started').length === added.length, { what: 'all to begin' });
@@ -99,6 +101,13 @@ forEachServer((database) => {
       const succeeded = () => worker.all('succeeded').map(({ id }) => id);
       await waitFor(() => succeeded().length === others, { what: 'the others to succeed' });
       expect(succeeded().sort(byNumber)).toEqual(own.sort(byNumber));
+      // Tried again and again, but a lost bet is not made again.
+      const tries = log.count(/tbl_redotask AS task[\s\S]*SKIP LOCKED/);
+      const bets = log.count(/SET STATEMENT/);
+      await waitFor(() => log.count(/tbl_redotask AS task[\s\S]*SKIP LOCKED/) > tries + 2, {
+        what: 'more tries',
+      });
+      expect(log.count(/SET STATEMENT/)).toBe(bets);
       await stranger.commitTransaction();
       await worker.told('succeeded', locked);
       expect(succeeded()).toHaveLength(others + 1);

@@ -139,7 +139,7 @@ class Instance {
         ? ({ kind: 'succeeded', id, before: 0, execTimes: 1 } as const)
         : ({ kind: 'again', id, before: 0, execTimes: 1, delay: DAY, errors: ERRORS } as const),
     );
-    const settling = { settlements, keepSucceeded: false, holding: nothing };
+    const settling = { settlements, keepSucceeded: false, mayBet: true, holding: nothing };
     await this.turn((turn) =>
       this.database.transaction(() => settle(this.database.dialect, this.identity, turn, settling)),
     );

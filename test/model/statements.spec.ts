@@ -154,7 +154,7 @@ const MODEL_SETTLEMENTS: readonly ModelSettlement[] = [
   { kind: 'succeeded', task: 1, before: 0, execTimes: 1, life: 0, outcome: 'succeeded' },
   { kind: 'again', task: 2, before: 0, execTimes: 1, life: 0, outcome: 'failed' },
 ];
-const settling = { settlements: SETTLEMENTS, keepSucceeded: false, holding: nothing };
+const settling = { settlements: SETTLEMENTS, keepSucceeded: false, mayBet: true, holding: nothing };
 /** Task 2 is locked by somebody else. */
 const LOCKED = { 'lock … if free': [[row(1)], []], 'read which of … exist': [[row(2)]] };
 const MODEL_LOCKED = { 'lock … if free': [[own(1)], []], 'read which of … exist': [[2]] };
