@@ -14,7 +14,7 @@ import k from './k.js';
 import l from './l.js';
 
 /** C comes first: others are told as shares of it. @type {readonly import('./axis.js').Axis[]} */
-export const AXES = [c, c1, a, ...a1, b, ...d, ...e, f, ...g, h, ...i, j, k, l];
+export const AXES = [c, c1, a, ...a1, b, ...d, ...e, f, ...g, h, ...i, j, ...k, l];
 
 /** The letters of the table, of which some are several axes. */
 export const GROUPS = [...new Set(AXES.map(({ group, id }) => group ?? id))];

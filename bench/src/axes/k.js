@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ours } from './contestants.js';
+import { byHand, ours } from './contestants.js';
 import { rateOf } from './rates.js';
 
 /** Tasks after which memory is looked at first, and that wait at most. */
@@ -7,15 +7,15 @@ const FIRST_LOOK = 50_000;
 const WAITING = 20_000;
 const BATCH = 5_000;
 
-/** @type {import('./axis.js').Axis} */
-export default {
-  id: 'K',
-  title: 'a long way straight through: RSS at its end',
+/** @returns {import('./axis.js').Axis} */
+const axis = ({ id, title, use, contestants }) => ({
+  id,
+  title,
   unit: `× RSS after ${FIRST_LOOK} tasks`,
   lowerIsBetter: true,
-  use: 'tuned',
+  use,
   runs: 1,
-  contestants: (database) => [ours(database)],
+  contestants,
   async turn(stand, { backlog }) {
     const [worker] = await stand.open();
     const [producer] = await stand.open({ worker: false });
@@ -42,7 +42,22 @@ export default {
       { atMost: 20, of, detail: 'event loop late, p99 ms' },
     ];
   },
-};
+});
+
+export default [
+  axis({
+    id: 'K',
+    title: 'a long way straight through, tuned: RSS at its end',
+    use: 'tuned',
+    contestants: (database) => [ours(database), byHand(database)],
+  }),
+  axis({
+    id: 'K1',
+    title: 'a long way straight through, default options: RSS at its end',
+    use: 'default',
+    contestants: (database) => [ours(database)],
+  }),
+];
 
 async function straightThrough(worker, producer, tasks) {
   const start = performance.now();

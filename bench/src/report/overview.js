@@ -22,7 +22,8 @@ const ROWS = {
   I1: 'C with 50 types, one busy',
   I50: 'C with 50 types, all busy',
   J: 'idle: statements a second',
-  K: '1,000,000 through: RSS ÷ RSS at 50,000',
+  K: '1,000,000 through, tuned: RSS ÷ RSS at 50,000',
+  K1: 'the same, default options',
   L: 'handlers of 100 ms, 500 at once',
 };
 
