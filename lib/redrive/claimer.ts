@@ -117,7 +117,7 @@ export class Claimer {
       );
       return claimed;
     } finally {
-      const left = claimed.kind === 'claimed' ? claimed.more : asked;
+      const left = claimed.kind === 'claimed' ? [...claimed.more, ...claimed.sight.toLookForAgain] : asked;
       for (const type of left) this.backlog.expect(type);
       if (claimed.kind !== 'claimed') this.backlog.reapWanted = reapWanted;
     }

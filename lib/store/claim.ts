@@ -10,7 +10,6 @@ import {
   writeOwnRow,
 } from './ledger.js';
 import type { Holding } from './ledger.text.js';
-import type { Place } from './place.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
@@ -42,6 +41,8 @@ export interface OwnTasks {
 export interface FreeSight extends Sight {
   /** How many of each type the other workers have: what the next look has to see past. */
   readonly heldElsewhere: ReadonlyMap<string, number>;
+  /** Types of which less was found than wanted after the place where the look went on: what comes before it was not seen. */
+  readonly toLookForAgain: ReadonlySet<string>;
 }
 
 /** What one look under the lock row gave. */
@@ -57,7 +58,7 @@ export type Claim =
       /** Types of which something could not be ended or charged, since somebody has it locked just now. */
       readonly passedOver: ReadonlySet<string>;
       readonly reaped: readonly Reaped[];
-      /** Types of which more may be due than was taken. */
+      /** Types of which more may be due after what was taken. */
       readonly more: ReadonlySet<string>;
     };
 
@@ -96,8 +97,8 @@ export function* claim(
 
 /**
  * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
- * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. For types of which less is found
- * than wanted it looks again from the start.
+ * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. Where it went on after a place and
+ * found nothing at all it looks again from the start; where it found something, that is not kept waiting.
  *
  * @param own what this worker has: what it had before and settles while the look is under way is not due either
  */
@@ -127,11 +128,10 @@ export function* lookPastHeld(
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
-  const short = new Map([...perType].filter(([type]) => after.has(type) && isShort(type)));
-  if (short.size === 0) return { ...sight, due, heldElsewhere: sizes(others) };
-  const fromTheStart = { perType: short, after: new Map<string, Place>() };
-  const again = yield* lookPastHeld(dialect, worker, own, fromTheStart, sizes(others));
-  return { ...again, due: new Map([...[...due].filter(([type]) => !short.has(type)), ...again.due]) };
+  const toLookForAgain = new Set([...perType.keys()].filter((type) => after.has(type) && isShort(type)));
+  if (due.size > 0 || toLookForAgain.size === 0)
+    return { ...sight, due, heldElsewhere: sizes(others), toLookForAgain };
+  return yield* lookPastHeld(dialect, worker, own, { perType, after: new Map() }, sizes(others));
 }
 
 /** Claimed tasks, and how often somebody had knocked at their worker when they were read. */

@@ -90,6 +90,23 @@ forEachDatabase((database) => {
     expect(goesOn.at(-1)).toBe(false);
   });
 
+  test('what a claim finds beyond the last place is taken without a look from the start, which the next claim has', async () => {
+    const log = new StatementLog();
+    const app = await start({
+      handlers: { job: () => {} },
+      options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 10, batchSize: 10 },
+      dataSource: log.options(schema),
+    });
+    await app.redo.redrive();
+    await (await producer('job')).redo.addRedoTasks('job', range(55));
+    log.clear();
+    expect(await app.redo.redrive()).toMatchObject({ claimed: 55, succeeded: 55 });
+    const claims = log
+      .matching(/'clock' AS kind|(SELECT id FROM|UPDATE) tbl_pessimistic_lock/)
+      .map(({ text }) => (text.includes('clock') ? 'look' : 'lock'));
+    expect(claims).toEqual(claims.map((_, index) => (index % 2 === 0 ? 'lock' : 'look')));
+  });
+
   test('of many types a claim asks for ten, and the next one for those that follow', async () => {
     const log = new StatementLog();
     const types = range(25).map((index) => `job-${index}`);
