@@ -10,7 +10,7 @@ const ROUNDS = 25;
  * These are spread over the time; those that follow warm up, and the last one is measured, as on C: whoever has been idle for half a
  * minute drains a third slower, with or without a snapshot.
  */
-const SPREAD = ROUNDS - WARM_UP;
+const SPREAD = ROUNDS - WARM_UP - 1;
 
 /** @type {import('./axis.js').Axis} */
 export default {
