@@ -3,7 +3,7 @@
  * `npm run bench`: installs what the bench needs, builds this repository, and hands over to the Node that the bench brings,
  * which the peers need.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,11 @@ const args = process.argv.slice(2);
 
 if (!existsSync(node)) run('npm', 'ci', '--prefix', bench, '--no-audit', '--no-fund', '--loglevel=error');
 if (!args.includes('--library') && !args.includes('--help')) run('npm', 'run', '--silent', 'build');
-run(node, join(bench, 'src/main.js'), ...args);
+
+// Whoever stops this process stops that one, which stops its servers.
+const main = spawn(node, [join(bench, 'src/main.js'), ...args], { cwd: join(bench, '..'), stdio: 'inherit' });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => main.kill(signal));
+main.on('exit', (status) => process.exit(status ?? 1));
 
 function run(program, ...given) {
   const { status, signal, error } = spawnSync(program, given, { cwd: join(bench, '..'), stdio: 'inherit' });
