@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import type { Appetite, FreeSight } from '../store/claim.js';
+import type { Appetite } from '../store/claim.js';
+import type { FreeSight } from '../store/free.sight.js';
 import type { DueTask, Wanted } from '../store/ledger.js';
 import { type Place, theLater } from '../store/place.js';
 import { DatabaseClock } from './database.clock.js';

@@ -6,11 +6,11 @@ import {
   claim,
   type Claim,
   lockResource,
-  lookPastHeld,
   readClaimed,
   type ReadTasks,
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
+import { lookPastHeld } from '../store/free.sight.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import type { Settlement } from '../store/settlement.js';
 import { readPaused } from '../store/task.reader.js';

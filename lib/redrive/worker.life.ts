@@ -1,5 +1,5 @@
 import type { HandledType } from '../handlers/handler.registry.js';
-import type { OwnTasks } from '../store/claim.js';
+import type { OwnTasks } from '../store/free.sight.js';
 import { LeaseLostError, type WorkerIdentity } from '../store/ledger.js';
 import { Holding } from '../store/ledger.text.js';
 import type { Settlement } from '../store/settlement.js';

@@ -1,10 +1,9 @@
 import type { Dialect } from './dialect.js';
+import { type FreeSight, lookToClaim, type OwnTasks } from './free.sight.js';
 import {
   type DueTask,
   type LedgerEntry,
   lockLapsed,
-  look,
-  type Sight,
   type Wanted,
   type WorkerIdentity,
   writeOwnRow,
@@ -24,25 +23,6 @@ export interface Appetite extends Wanted {
   readonly total: number;
   /** The type that was served last: it comes last now. */
   readonly lastServed: string | undefined;
-}
-
-/** What a worker has itself, as its memory has it when asked. */
-export interface OwnTasks {
-  /** Of each type. */
-  counts(): ReadonlyMap<string, number>;
-  /** As they are now, also when they have left since. */
-  ids(): ReadonlySet<number>;
-  has(id: number): boolean;
-  /** As its row is to say it. */
-  holding(): Holding;
-}
-
-/** A sight whose due tasks are those that nobody has. */
-export interface FreeSight extends Sight {
-  /** How many of each type the other workers have: what the next look has to see past. */
-  readonly heldElsewhere: ReadonlyMap<string, number>;
-  /** Types of which less was found than wanted after the place where the look went on: what comes before it was not seen. */
-  readonly toLookForAgain: ReadonlySet<string>;
 }
 
 /** What one look under the lock row gave. */
@@ -74,7 +54,7 @@ export function* claim(
   const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (!lockRow) return { kind: 'locked' };
 
-  const sight = yield* lookPastHeld(dialect, worker, own, appetite, heldElsewhere);
+  const sight = yield* lookToClaim(dialect, worker, own, appetite, heldElsewhere);
   const { reaped, locked } = yield* reapLapsed(dialect, worker, sight.workers);
   const { dealt, more } = share(sight.due, appetite);
   const ended = yield* endExpired(
@@ -93,45 +73,6 @@ export function* claim(
     reaped,
     more,
   };
-}
-
-/**
- * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
- * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. Where it went on after a place and
- * found nothing at all it looks again from the start; where it found something, that is not kept waiting.
- *
- * @param own what this worker has: what it had before and settles while the look is under way is not due either
- */
-export function* lookPastHeld(
-  dialect: Dialect,
-  worker: WorkerIdentity,
-  own: OwnTasks,
-  wanted: Wanted,
-  heldElsewhere: ReadonlyMap<string, number>,
-): Work<FreeSight> {
-  const { perType, after } = wanted;
-  const before = own.ids();
-  const ownCounts = own.counts();
-  // What it has itself comes before the place where it goes on.
-  const margin = (type: string) =>
-    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : (ownCounts.get(type) ?? 0));
-  const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
-  const sight = yield* look(dialect, worker.applicationName, { perType: asked, after });
-  const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
-  const due = new Map<string, readonly DueTask[]>();
-  for (const [type, tasks] of sight.due) {
-    const strange = others.get(type);
-    const free = tasks.filter(({ id }) => !before.has(id) && !own.has(id) && !strange?.has(id));
-    const full = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
-    if (full && sizeOf(others, type) > (heldElsewhere.get(type) ?? 0))
-      return yield* lookPastHeld(dialect, worker, own, wanted, sizes(others));
-    if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
-  }
-  const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
-  const toLookForAgain = new Set([...perType.keys()].filter((type) => after.has(type) && isShort(type)));
-  if (due.size > 0 || toLookForAgain.size === 0)
-    return { ...sight, due, heldElsewhere: sizes(others), toLookForAgain };
-  return yield* lookPastHeld(dialect, worker, own, { perType, after: new Map() }, sizes(others));
 }
 
 /** Claimed tasks, and how often somebody had knocked at their worker when they were read. */
@@ -221,21 +162,3 @@ function withTaken(holding: Holding, taken: readonly DueTask[]): Holding {
   for (const { id, redoTaskId } of taken) holding.hold(redoTaskId, id);
   return holding;
 }
-
-function heldByType(workers: readonly LedgerEntry[]): Map<string, Set<number>> {
-  const all = new Map<string, Set<number>>();
-  const add = (type: string, id: number) => {
-    const ids = all.get(type) ?? new Set<number>();
-    all.set(type, ids.add(id));
-  };
-  for (const { held, running } of workers) {
-    for (const [type, ids] of Object.entries(held)) for (const id of ids) add(type, id);
-    for (const [type, marks] of Object.entries(running)) for (const [id] of marks) add(type, id);
-  }
-  return all;
-}
-
-type IdsByType = ReadonlyMap<string, ReadonlySet<number>>;
-
-const sizeOf = (held: IdsByType, type: string) => held.get(type)?.size ?? 0;
-const sizes = (held: IdsByType) => new Map([...held].map(([type, ids]) => [type, ids.size]));

@@ -1,6 +1,7 @@
 import type { Dialect, WantedOfType } from './dialect.js';
 import { decodeHeld, decodeRunning, type HeldIds, type Holding, type RunningIds } from './ledger.text.js';
 import type { Place } from './place.js';
+import type { Run } from './runs.js';
 import { inChunks, joined, nothing, sql, type Statement } from './sql.js';
 import type { Turn } from './turn.js';
 import { affected, rows, type Work } from './work.js';
@@ -48,6 +49,8 @@ export interface Wanted {
   readonly perType: ReadonlyMap<string, number>;
   /** Task type → nothing that comes before it or is it is looked for; a type that is not here: everything is. */
   readonly after: ReadonlyMap<string, Place>;
+  /** Ids that are not looked for. */
+  readonly leftOut?: readonly Run[];
 }
 
 export interface DueTask extends Place {
@@ -132,13 +135,17 @@ const MOST_TYPES = 100;
  * is due. One statement, so all of it is of one moment (with more than 100 types: the ledger first, so that what is due and
  * not in it is free).
  */
-export function* look(dialect: Dialect, applicationName: string, { perType, after }: Wanted): Work<Sight> {
+export function* look(
+  dialect: Dialect,
+  applicationName: string,
+  { perType, after, leftOut = [] }: Wanted,
+): Work<Sight> {
   const wanted = [...perType].map(([type, most]) => ({ type, most, after: after.get(type) }));
   const { wantedTable } = dialect;
   const arms =
     wantedTable && wanted.length > 0
-      ? [dueArmOfAll(dialect, applicationName, wantedTable(wanted))]
-      : wanted.map((each) => dueArm(dialect, applicationName, each));
+      ? [dueArmOfAll(dialect, applicationName, wantedTable(wanted), leftOut)]
+      : wanted.map((each) => dueArm(dialect, applicationName, each, leftOut));
   const [first = [], ...others] = inChunks(arms, MOST_TYPES);
   const seen = [...(yield* rows<SightRow>(lookStatement(dialect, applicationName, first)))];
   for (const some of others) seen.push(...(yield* rows<SightRow>(joined(some, ' UNION ALL '))));
@@ -214,17 +221,28 @@ function lookStatement(dialect: Dialect, applicationName: string, dueArms: reado
 }
 
 /** Due tasks of one type: one range of the index, in its order. */
-const dueArm = (dialect: Dialect, applicationName: string, { type, most, after }: WantedOfType): Statement =>
+const dueArm = (
+  dialect: Dialect,
+  applicationName: string,
+  { type, most, after }: WantedOfType,
+  leftOut: readonly Run[],
+): Statement =>
   dialect.unionMember(sql`
       SELECT 'due' AS kind, redo_task_id AS name, ${dueColumns(dialect)}, NULL AS host, NULL AS held, NULL AS running
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, type)}
         AND next_exec_time <= ${dialect.now} ${after ? comesAfter(sql`${after.dueTime}`, sql`${after.id}`) : nothing}
+        ${isNotIn(leftOut)}
       ORDER BY ${dialect.dueOrder}
       LIMIT ${most}`);
 
 /** The same of many types in one SELECT, which is planned once. One row a type, of lists: they are read in half the time. */
-const dueArmOfAll = (dialect: Dialect, applicationName: string, wantedTable: Statement): Statement => sql`
+const dueArmOfAll = (
+  dialect: Dialect,
+  applicationName: string,
+  wantedTable: Statement,
+  leftOut: readonly Run[],
+): Statement => sql`
       SELECT 'due' AS kind, wanted_type AS name, 0 AS number, 0 AS flag, 0 AS due_time, flags AS host, ids AS held, times AS running
       FROM ${wantedTable} CROSS JOIN LATERAL (
         SELECT string_agg(CAST(number AS TEXT), ',') AS ids, string_agg(CAST(due_time AS TEXT), ',') AS times,
@@ -233,7 +251,7 @@ const dueArmOfAll = (dialect: Dialect, applicationName: string, wantedTable: Sta
           SELECT ${dueColumns(dialect)}
           FROM tbl_redotask
           WHERE application_name = ${applicationName} AND status = 'PENDING' AND redo_task_id = wanted_type
-            AND next_exec_time <= ${dialect.now} ${comesAfter(sql`after_time`, sql`after_id`)}
+            AND next_exec_time <= ${dialect.now} ${comesAfter(sql`after_time`, sql`after_id`)} ${isNotIn(leftOut)}
           ORDER BY ${dialect.dueOrder}
           LIMIT most) AS task) AS found
       WHERE ids IS NOT NULL`;
@@ -245,6 +263,13 @@ const dueColumns = (dialect: Dialect): Statement => sql`
 /** So written that every server reads on in the index from there. */
 const comesAfter = (dueTime: Statement, id: Statement): Statement =>
   sql`AND next_exec_time >= ${dueTime} AND (next_exec_time > ${dueTime} OR id > ${id})`;
+
+/** `id + 0`, so that no server looks ids up by their own index. */
+const isNotIn = (runs: readonly Run[]): Statement =>
+  joined(
+    runs.map(([first, last]) => sql`AND id + 0 NOT BETWEEN ${first} AND ${last}`),
+    ' ',
+  );
 
 interface WorkerRow {
   readonly id: string;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { addRunning, begin } from '../../lib/store/begin.js';
-import { claim, type OwnTasks, readClaimed } from '../../lib/store/claim.js';
+import { claim, readClaimed } from '../../lib/store/claim.js';
+import { type OwnTasks } from '../../lib/store/free.sight.js';
 import type { Database } from '../../lib/store/database.js';
 import type { NewTask } from '../../lib/store/insert.js';
 import { knockAtWorkers } from '../../lib/store/knock.js';

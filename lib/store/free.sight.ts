@@ -1,0 +1,134 @@
+import type { Dialect } from './dialect.js';
+import {
+  type DueTask,
+  type LedgerEntry,
+  look,
+  type Sight,
+  type Wanted,
+  type WorkerIdentity,
+} from './ledger.js';
+import type { Holding } from './ledger.text.js';
+import { type Run, runsOf } from './runs.js';
+import type { Work } from './work.js';
+
+/** What a worker has itself, as its memory has it when asked. */
+export interface OwnTasks {
+  /** Of each type. */
+  counts(): ReadonlyMap<string, number>;
+  /** As they are now, also when they have left since. */
+  ids(): ReadonlySet<number>;
+  has(id: number): boolean;
+  /** As its row is to say it. */
+  holding(): Holding;
+}
+
+/** A sight whose due tasks are those that nobody has. */
+export interface FreeSight extends Sight {
+  /** How many of each type the other workers have: what the next look has to see past. */
+  readonly heldElsewhere: ReadonlyMap<string, number>;
+  /** Types of which less was found than wanted after the place where the look went on: what comes before it was not seen. */
+  readonly toLookForAgain: ReadonlySet<string>;
+}
+
+/** From so many on, what the others have is read first: the database tells an id more slowly than it passes over one. */
+const MANY_ELSEWHERE = 250;
+/** Each is compared with each entry that is read, so a shorter part of what the others have is not worth it. */
+const MOST_LEFT_OUT = 40;
+
+/**
+ * The look of a claim, under the lock row: what the others have is left out by the database, as far as it is ids in a row. It is read
+ * again with what is due, so that what counts is of one moment.
+ */
+export function* lookToClaim(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  own: OwnTasks,
+  wanted: Wanted,
+  heldElsewhere: ReadonlyMap<string, number>,
+): Work<FreeSight> {
+  const isMuch = [...wanted.perType.keys()].some((type) => (heldElsewhere.get(type) ?? 0) >= MANY_ELSEWHERE);
+  if (!isMuch) return yield* lookPastHeld(dialect, worker, own, wanted, heldElsewhere);
+  const { workers } = yield* look(dialect, worker.applicationName, NOTHING);
+  const { leftOut, others } = partOf(heldByType(workers.filter(({ id }) => id !== worker.id)));
+  return yield* lookPastHeld(dialect, worker, own, { ...wanted, leftOut }, others);
+}
+
+const NOTHING: Wanted = { perType: new Map(), after: new Map() };
+
+/** What of these ids is left out, and how many others there are of each type. */
+function partOf(held: IdsByType): { leftOut: Run[]; others: Map<string, number> } {
+  const others = sizes(held);
+  const total = [...others.values()].reduce((sum, size) => sum + size, 0);
+  const leftOut: Run[] = [];
+  for (const [type, ids] of held)
+    for (const run of runsOf([...ids])) {
+      const length = run[1] - run[0] + 1;
+      if (length * MOST_LEFT_OUT < total) continue;
+      leftOut.push(run);
+      others.set(type, (others.get(type) ?? 0) - length);
+    }
+  return { leftOut, others };
+}
+
+/**
+ * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
+ * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. Where it went on after a place and
+ * found nothing at all it looks again from the start; where it found something, that is not kept waiting.
+ *
+ * @param own what this worker has: what it had before and settles while the look is under way is not due either
+ */
+export function* lookPastHeld(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  own: OwnTasks,
+  wanted: Wanted,
+  heldElsewhere: ReadonlyMap<string, number>,
+): Work<FreeSight> {
+  const { perType, after, leftOut } = wanted;
+  const before = own.ids();
+  const ownCounts = own.counts();
+  // What it has itself comes before the place where it goes on.
+  const margin = (type: string) =>
+    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : (ownCounts.get(type) ?? 0));
+  const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
+  const sight = yield* look(dialect, worker.applicationName, { ...wanted, perType: asked });
+  const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
+  const due = new Map<string, readonly DueTask[]>();
+  for (const [type, tasks] of sight.due) {
+    const strange = others.get(type);
+    const free = tasks.filter(({ id }) => !before.has(id) && !own.has(id) && !strange?.has(id));
+    const isCut = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
+    const strangers = () => tasks.filter(({ id }) => strange?.has(id)).length;
+    if (isCut && strangers() > (heldElsewhere.get(type) ?? 0))
+      return yield* lookPastHeld(dialect, worker, own, { perType, after }, sizes(others));
+    if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
+  }
+  const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
+  const toLookForAgain = new Set([...perType.keys()].filter((type) => after.has(type) && isShort(type)));
+  if (due.size > 0 || toLookForAgain.size === 0)
+    return { ...sight, due, heldElsewhere: sizes(others), toLookForAgain };
+  return yield* lookPastHeld(
+    dialect,
+    worker,
+    own,
+    { perType, after: new Map(), leftOut },
+    leftOut ? heldElsewhere : sizes(others),
+  );
+}
+
+function heldByType(workers: readonly LedgerEntry[]): Map<string, Set<number>> {
+  const all = new Map<string, Set<number>>();
+  const add = (type: string, id: number) => {
+    const ids = all.get(type) ?? new Set<number>();
+    all.set(type, ids.add(id));
+  };
+  for (const { held, running } of workers) {
+    for (const [type, ids] of Object.entries(held)) for (const id of ids) add(type, id);
+    for (const [type, marks] of Object.entries(running)) for (const [id] of marks) add(type, id);
+  }
+  return all;
+}
+
+type IdsByType = ReadonlyMap<string, ReadonlySet<number>>;
+
+const sizes = (held: IdsByType) => new Map([...held].map(([type, ids]) => [type, ids.size]));

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Database, REDO_DATABASE } from '../../lib/store/database.js';
+import { lookToClaim, type OwnTasks } from '../../lib/store/free.sight.js';
+import { Holding } from '../../lib/store/ledger.text.js';
+import { type Place } from '../../lib/store/place.js';
+import { type Work } from '../../lib/store/work.js';
+import { forEachDatabase } from '../support/databases.js';
+import { APPLICATION, createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
+import { type TestDatabase } from '../support/test-database.js';
+
+const OWNS_NOTHING: OwnTasks = {
+  counts: () => new Map(),
+  ids: () => new Set(),
+  has: () => false,
+  holding: () => new Holding(),
+};
+const DUE = 1_200;
+
+/** What the database tells a claim while other instances have much of what is due. */
+forEachDatabase((database) => {
+  let schema: TestDatabase;
+  let app: TestApp;
+  let ids: number[];
+
+  beforeEach(async () => {
+    schema = await createRedoDatabase(database);
+    app = await startApp(schema, { handlers: { job: {} }, options: { worker: false } });
+    ids = (await app.redo.addRedoTasks('job', Array(DUE).fill('any'))).map(({ id }) => id);
+    expect(ids).toEqual(Array.from({ length: DUE }, (_, index) => ids[0]! + index));
+  });
+  afterEach(async () => {
+    await app.close();
+    await schema.drop();
+  });
+
+  /** Another instance holds some of them, and runs some. */
+  async function elsewhere(held: readonly number[], running: readonly number[] = []): Promise<void> {
+    const holding = new Holding();
+    for (const id of held) holding.hold('job', id);
+    for (const id of running) holding.run('job', id, 1);
+    await schema.query(
+      `INSERT INTO tbl_redo_worker (id, application_name, host, pid, start_time, lease_until, handlers, held, running)
+       VALUES (?, ?, 'elsewhere', 1, 1, 4000000000000, '["job"]', ?, ?)`,
+      [`other ${held[0]}`, APPLICATION, holding.held, holding.running],
+    );
+  }
+
+  /** @returns what it found free, and the ids of all due tasks that it was told */
+  async function look(heldElsewhere: number, after = new Map<string, Place>()) {
+    const worker = {
+      id: 'own',
+      applicationName: APPLICATION,
+      host: '',
+      pid: 1,
+      handlers: () => [],
+      lease: 1,
+    };
+    const store = app.nest.get<Database>(REDO_DATABASE);
+    const wanted = { perType: new Map([['job', 10]]), after };
+    const told: number[] = [];
+    let statements = 0;
+    function* listened<T>(work: Work<T>): Work<T> {
+      let step = work.next();
+      while (!step.done) {
+        const answer = yield step.value;
+        statements += 1;
+        for (const { kind, held, number } of answer.rows)
+          if (kind === 'due') told.push(...(held === null ? [Number(number)] : asNumbers(held as string)));
+        step = work.next(answer);
+      }
+      return step.value;
+    }
+    const sight = await store.read(() =>
+      listened(lookToClaim(store.dialect, worker, OWNS_NOTHING, wanted, new Map([['job', heldElsewhere]]))),
+    );
+    return { free: (sight.due.get('job') ?? []).map(({ id }) => id), told, statements, sight };
+  }
+
+  test('ids in a row that others hold and run are not told at all', async () => {
+    await elsewhere(ids.slice(0, 300), ids.slice(300, 500));
+    await elsewhere(ids.slice(505, 900));
+    const wanted = [...ids.slice(500, 505), ...ids.slice(900, 905)];
+    const { free, told, statements, sight } = await look(895);
+    expect({ free, told, statements }).toEqual({ free: wanted, told: wanted, statements: 2 });
+    expect(sight.heldElsewhere).toEqual(new Map([['job', 895]]));
+  });
+
+  test('ids that are not in a row are told, and seen past', async () => {
+    await elsewhere(ids.slice(0, 600).filter((_, index) => index % 2 === 0));
+    const { free, told } = await look(300);
+    expect(free).toEqual(ids.slice(0, 310).filter((_, index) => index % 2 === 1));
+    expect(told).toEqual(ids.slice(0, 310));
+  });
+
+  test('short runs beside long ones are told, and seen past', async () => {
+    const [long, short] = [ids.slice(0, 400), [ids[401]!, ids[402]!]];
+    await elsewhere([...long, ...short]);
+    const { free, told } = await look(402);
+    expect(free).toEqual([ids[400], ...ids.slice(403, 412)]);
+    expect(told).toEqual(ids.slice(400, 412));
+  });
+
+  test('a few are told together with all else, by one statement', async () => {
+    await elsewhere(ids.slice(0, 100));
+    const { free, told, statements } = await look(100);
+    expect({ free, statements }).toEqual({ free: ids.slice(100, 110), statements: 1 });
+    expect(told).toEqual(ids.slice(0, 110));
+  });
+
+  describe('where it goes on after a place,', () => {
+    const place = async (id: number): Promise<Map<string, Place>> => {
+      const [row] = await schema.query<{ next_exec_time: number | string }>(
+        'SELECT next_exec_time FROM tbl_redotask WHERE id = ?',
+        [id],
+      );
+      return new Map([['job', { id, dueTime: Number(row!.next_exec_time) }]]);
+    };
+
+    test('what others have after it is not told', async () => {
+      await elsewhere(ids.slice(0, 400));
+      await elsewhere(ids.slice(600, 900));
+      const { free, told } = await look(700, await place(ids[595]!));
+      expect(told).toEqual([...ids.slice(596, 600), ...ids.slice(900, 906)]);
+      expect(free).toEqual(told);
+    });
+
+    test('and finds nothing, it looks from the start, and is not told either what others have', async () => {
+      await elsewhere(ids.slice(0, 400));
+      const { free, told, statements } = await look(400, await place(ids.at(-1)!));
+      expect({ free, told, statements }).toEqual({
+        free: ids.slice(400, 410),
+        told: ids.slice(400, 410),
+        statements: 3,
+      });
+    });
+  });
+});
+
+const asNumbers = (list: string) => list.split(',').map(Number);
