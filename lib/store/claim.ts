@@ -2,8 +2,8 @@ import type { Dialect } from './dialect.js';
 import { type FreeSight, lookToClaim, type OwnTasks } from './free.sight.js';
 import {
   type DueTask,
-  type LedgerEntry,
   lockLapsed,
+  type SeenWorker,
   type Wanted,
   type WorkerIdentity,
   writeOwnRow,
@@ -131,7 +131,7 @@ export function share(
 function* reapLapsed(
   dialect: Dialect,
   self: WorkerIdentity,
-  workers: readonly LedgerEntry[],
+  workers: readonly SeenWorker[],
 ): Work<{ reaped: Reaped[]; locked: string[] }> {
   const reaped: Reaped[] = [];
   const locked: string[] = [];

@@ -1,14 +1,7 @@
 import type { Dialect } from './dialect.js';
-import {
-  type DueTask,
-  type LedgerEntry,
-  look,
-  type Sight,
-  type Wanted,
-  type WorkerIdentity,
-} from './ledger.js';
-import type { Holding } from './ledger.text.js';
-import { type Run, runsOf } from './runs.js';
+import { type DueTask, look, type Sight, type Wanted, type WorkerIdentity } from './ledger.js';
+import { decodeAll, type Holding } from './ledger.text.js';
+import { type IdRuns, lengthOf, type Run } from './runs.js';
 import type { Work } from './work.js';
 
 /** What a worker has itself, as its memory has it when asked. */
@@ -31,7 +24,7 @@ export interface FreeSight extends Sight {
 }
 
 /** From so many on, what the others have is read first: the database tells an id more slowly than it passes over one. */
-const MANY_ELSEWHERE = 250;
+const MANY_ELSEWHERE = 500;
 /** Each is compared with each entry that is read, so a shorter part of what the others have is not worth it. */
 const MOST_LEFT_OUT = 40;
 
@@ -48,8 +41,8 @@ export function* lookToClaim(
 ): Work<FreeSight> {
   const isMuch = [...wanted.perType.keys()].some((type) => (heldElsewhere.get(type) ?? 0) >= MANY_ELSEWHERE);
   if (!isMuch) return yield* lookPastHeld(dialect, worker, own, wanted, heldElsewhere);
-  const { workers } = yield* look(dialect, worker.applicationName, NOTHING);
-  const { leftOut, others } = partOf(heldByType(workers.filter(({ id }) => id !== worker.id)));
+  const ledger = yield* look(dialect, worker.applicationName, NOTHING);
+  const { leftOut, others } = partOf(heldByOthers(ledger, worker));
   return yield* lookPastHeld(dialect, worker, own, { ...wanted, leftOut }, others);
 }
 
@@ -60,12 +53,10 @@ function partOf(held: IdsByType): { leftOut: Run[]; others: Map<string, number> 
   const others = sizes(held);
   const total = [...others.values()].reduce((sum, size) => sum + size, 0);
   const leftOut: Run[] = [];
-  for (const [type, ids] of held)
-    for (const run of runsOf([...ids])) {
-      const length = run[1] - run[0] + 1;
-      if (length * MOST_LEFT_OUT < total) continue;
+  for (const [type, { runs }] of held)
+    for (const run of runs.filter((each) => lengthOf(each) * MOST_LEFT_OUT >= total)) {
       leftOut.push(run);
-      others.set(type, (others.get(type) ?? 0) - length);
+      others.set(type, (others.get(type) ?? 0) - lengthOf(run));
     }
   return { leftOut, others };
 }
@@ -92,7 +83,7 @@ export function* lookPastHeld(
     (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : (ownCounts.get(type) ?? 0));
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
   const sight = yield* look(dialect, worker.applicationName, { ...wanted, perType: asked });
-  const others = heldByType(sight.workers.filter(({ id }) => id !== worker.id));
+  const others = heldByOthers(sight, worker);
   const due = new Map<string, readonly DueTask[]>();
   for (const [type, tasks] of sight.due) {
     const strange = others.get(type);
@@ -116,19 +107,9 @@ export function* lookPastHeld(
   );
 }
 
-function heldByType(workers: readonly LedgerEntry[]): Map<string, Set<number>> {
-  const all = new Map<string, Set<number>>();
-  const add = (type: string, id: number) => {
-    const ids = all.get(type) ?? new Set<number>();
-    all.set(type, ids.add(id));
-  };
-  for (const { held, running } of workers) {
-    for (const [type, ids] of Object.entries(held)) for (const id of ids) add(type, id);
-    for (const [type, marks] of Object.entries(running)) for (const [id] of marks) add(type, id);
-  }
-  return all;
-}
+const heldByOthers = ({ workers }: Sight, own: WorkerIdentity) =>
+  decodeAll(workers.filter(({ id }) => id !== own.id));
 
-type IdsByType = ReadonlyMap<string, ReadonlySet<number>>;
+type IdsByType = ReadonlyMap<string, IdRuns>;
 
 const sizes = (held: IdsByType) => new Map([...held].map(([type, ids]) => [type, ids.size]));

@@ -1,4 +1,4 @@
-import { runsOf } from './runs.js';
+import { IdRuns, type Run, runsOf } from './runs.js';
 
 /**
  * What the columns of a worker's row say as JSON. Ids that follow one another are written as a range, `"7-9"`: what was added
@@ -39,7 +39,7 @@ export class Holding {
   }
 }
 
-const newList = (): number[] => [];
+const newList = <T = number>(): T[] => [];
 const newMap = () => new Map<number, number[]>();
 
 function entry<K, V>(map: Map<K, V>, key: K, create: () => V): V {
@@ -51,6 +51,20 @@ function entry<K, V>(map: Map<K, V>, key: K, create: () => V): V {
 /** What is left out is due, at worst once too early. */
 export const decodeHeld = (text: string | null): HeldIds => byType(text, idsOf);
 export const decodeRunning = (text: string | null): RunningIds => byType(text, marksOf);
+
+/** All that several workers have, by type: their rows' `held` and `running`. */
+export function decodeAll(
+  rows: readonly { readonly held: string | null; readonly running: string | null }[],
+): Map<string, IdRuns> {
+  const runs = new Map<string, Run[]>();
+  for (const { held, running } of rows)
+    for (const some of [byType(held, runsIn), byType(running, runsMarked)])
+      for (const [type, of] of Object.entries(some)) {
+        const all = entry(runs, type, newList<Run>);
+        for (const run of of) all.push(run);
+      }
+  return new Map([...runs].map(([type, some]) => [type, new IdRuns(some)]));
+}
 
 export function decodeHandlers(text: string | null): string[] {
   const decoded = parsed(text);
@@ -70,19 +84,25 @@ function rangesOf(ids: readonly number[]): Range[] {
 /** Nobody has more of one type: a longer range makes no sense. */
 const LONGEST_RANGE = 100_000;
 
-function idsOf(range: unknown): number[] {
-  if (isId(range)) return [range];
+function runsIn(range: unknown): Run[] {
+  if (isId(range)) return [[range, range]];
   const [, from, to] = (typeof range === 'string' && range.match(/^(\d+)-(\d+)$/)) || [];
   const [first, last] = [Number(from), Number(to)];
-  if (!isId(first) || !isId(last) || last - first >= LONGEST_RANGE) return [];
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+  return isId(first) && isId(last) && first <= last && last - first < LONGEST_RANGE ? [[first, last]] : [];
 }
 
-function marksOf(mark: unknown): RunningMark[] {
-  if (!Array.isArray(mark) || mark.length !== 2) return [];
-  const [range, attempt] = mark as unknown[];
-  return Number.isSafeInteger(attempt) ? idsOf(range).map((id) => [id, attempt as number]) : [];
-}
+const idsOf = (range: unknown): number[] =>
+  runsIn(range).flatMap(([first, last]) =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index),
+  );
+
+const isMark = (mark: unknown): mark is readonly [range: unknown, attempt: number] =>
+  Array.isArray(mark) && mark.length === 2 && Number.isSafeInteger(mark[1]);
+
+const runsMarked = (mark: unknown): Run[] => (isMark(mark) ? runsIn(mark[0]) : []);
+
+const marksOf = (mark: unknown): RunningMark[] =>
+  isMark(mark) ? idsOf(mark[0]).map((id) => [id, mark[1]]) : [];
 
 function byType<T>(
   text: string | null,

@@ -33,11 +33,17 @@ export interface LedgerEntry {
   readonly running: RunningIds;
 }
 
+/** What a look shows of a worker: its ids are decoded by whoever needs them, and then all at once. */
+export interface SeenWorker extends Pick<LedgerEntry, 'id' | 'leaseLeft'> {
+  readonly held: string | null;
+  readonly running: string | null;
+}
+
 /** The backlog and the ledger at one moment. */
 export interface Sight {
   /** The database's clock, epoch ms. */
   readonly now: number;
-  readonly workers: readonly LedgerEntry[];
+  readonly workers: readonly SeenWorker[];
   readonly paused: ReadonlySet<string>;
   /** By type, the longest due first. */
   readonly due: ReadonlyMap<string, readonly DueTask[]>;
@@ -152,12 +158,12 @@ export function* look(
   return sightOf(seen);
 }
 
-function sightOf(seen: readonly SightRow[]): Sight {
+function sightOf(told: readonly SightRow[]): Sight {
   let now = NaN;
   const workers: SightRow[] = [];
   const paused = new Set<string>();
   const due = new Map<string, DueTask[]>();
-  for (const row of seen)
+  for (const row of told)
     switch (row.kind) {
       case 'clock':
         now = Number(row.number);
@@ -172,10 +178,13 @@ function sightOf(seen: readonly SightRow[]): Sight {
         if (row.held === null) entryIn(due, row.name).push(dueTaskOf(row));
         else due.set(row.name, dueTasksOf(row));
     }
-  const entries = workers.map((row) =>
-    entryOf({ ...row, id: row.name, pid: row.flag, lease_until: row.number }, now),
-  );
-  return { now, workers: entries, paused, due };
+  const seen = workers.map(({ name, number, held, running }) => ({
+    id: name,
+    leaseLeft: Number(number) - now,
+    held,
+    running,
+  }));
+  return { now, workers: seen, paused, due };
 }
 
 const dueTaskOf = ({ name, number, flag, due_time }: SightRow): DueTask => ({

@@ -12,3 +12,35 @@ export function runsOf(ids: readonly number[]): Run[] {
   }
   return runs;
 }
+
+/** A set of ids that holds its runs: a look at a ledger with tens of thousands of ids would else spend its time on making sets. */
+export class IdRuns {
+  /** In order; no two of them touch. */
+  readonly runs: readonly Run[];
+  readonly size: number;
+
+  constructor(runs: readonly Run[]) {
+    const joined: [first: number, last: number][] = [];
+    for (const [first, last] of runs.toSorted(([one], [other]) => one - other)) {
+      const before = joined.at(-1);
+      if (before && first <= before[1] + 1) before[1] = Math.max(before[1], last);
+      else joined.push([first, last]);
+    }
+    this.runs = joined;
+    this.size = joined.reduce((size, run) => size + lengthOf(run), 0);
+  }
+
+  has(id: number): boolean {
+    let [from, to] = [0, this.runs.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const [first, last] = this.runs[middle] as Run;
+      if (id < first) to = middle;
+      else if (id > last) from = middle + 1;
+      else return true;
+    }
+    return false;
+  }
+}
+
+export const lengthOf = ([first, last]: Run): number => last - first + 1;

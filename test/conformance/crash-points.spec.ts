@@ -10,6 +10,7 @@ import { waitFor } from '../support/wait-for.js';
 const ADDED = 'added';
 /** What whoever added it was told. */
 let added: 'told' | 'refused' | undefined;
+let adding: Promise<unknown> | undefined;
 const FAR_AHEAD = Date.now() + 3_600_000;
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -48,7 +49,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     tasks: { other: { type: 'fails', nextExecTime: FAR_AHEAD, neverRuns: 'PENDING, 0 counted' } },
     play: async (stage) => {
       added = undefined;
-      stage.first.redo.addRedoTask('succeeds', ADDED).then(
+      adding = stage.first.redo.addRedoTask('succeeds', ADDED).then(
         () => (added = 'told'),
         () => (added = 'refused'),
       );
@@ -56,6 +57,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       stage.letEnd();
       await stage.settled(stage.first);
     },
+    over: async () => adding,
     inTheEnd: async (stage) => {
       const runs = stage.runs
         .filter(({ name }) => name === ADDED)

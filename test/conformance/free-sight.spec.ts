@@ -86,18 +86,18 @@ forEachDatabase((database) => {
   });
 
   test('ids that are not in a row are told, and seen past', async () => {
-    await elsewhere(ids.slice(0, 600).filter((_, index) => index % 2 === 0));
-    const { free, told } = await look(300);
-    expect(free).toEqual(ids.slice(0, 310).filter((_, index) => index % 2 === 1));
-    expect(told).toEqual(ids.slice(0, 310));
+    await elsewhere(ids.filter((_, index) => index % 2 === 0));
+    const { free, told } = await look(600);
+    expect(free).toEqual(ids.slice(0, 610).filter((_, index) => index % 2 === 1));
+    expect(told).toEqual(ids.slice(0, 610));
   });
 
   test('short runs beside long ones are told, and seen past', async () => {
-    const [long, short] = [ids.slice(0, 400), [ids[401]!, ids[402]!]];
+    const [long, short] = [ids.slice(0, 600), [ids[601]!, ids[602]!]];
     await elsewhere([...long, ...short]);
-    const { free, told } = await look(402);
-    expect(free).toEqual([ids[400], ...ids.slice(403, 412)]);
-    expect(told).toEqual(ids.slice(400, 412));
+    const { free, told } = await look(602);
+    expect(free).toEqual([ids[600], ...ids.slice(603, 612)]);
+    expect(told).toEqual(ids.slice(600, 612));
   });
 
   test('a few are told together with all else, by one statement', async () => {
@@ -125,11 +125,11 @@ forEachDatabase((database) => {
     });
 
     test('and finds nothing, it looks from the start, and is not told either what others have', async () => {
-      await elsewhere(ids.slice(0, 400));
-      const { free, told, statements } = await look(400, await place(ids.at(-1)!));
+      await elsewhere(ids.slice(0, 600));
+      const { free, told, statements } = await look(600, await place(ids.at(-1)!));
       expect({ free, told, statements }).toEqual({
-        free: ids.slice(400, 410),
-        told: ids.slice(400, 410),
+        free: ids.slice(600, 610),
+        told: ids.slice(600, 610),
         statements: 3,
       });
     });

@@ -75,7 +75,7 @@ forEachServer((database) => {
           [id, leaseUntil, JSON.stringify(held), JSON.stringify(running)],
         );
       // So many in a row that a claim leaves them out.
-      const inARow = `${ids[39]! + 1}-${ids[39]! + 400}`;
+      const inARow = `${ids[39]! + 1}-${ids[39]! + 600}`;
       await worker('alive', 4_000_000_000_000, { good: [...ids.slice(0, 40), inARow] }, {});
       await worker('dead', 1, { good: ids.slice(40, 50) }, { good: ids.slice(50).map((id) => [id, 1]) });
       // Few rows are read as a whole, and rightly so.

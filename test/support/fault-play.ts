@@ -16,6 +16,8 @@ export interface Scenario extends StageSettings {
   readonly play: (stage: FaultStage) => Promise<void>;
   /** A fault is nobody's trouble, or that of who asked for the work. */
   readonly isUntold?: true;
+  /** Resolves when what it has begun is over, also on an instance that comes to life again: else it would go on in the next play. */
+  readonly over?: () => Promise<unknown>;
   /** What else must be so in the end. */
   readonly inTheEnd?: (stage: FaultStage) => Promise<void>;
   /** What the heir does beside taking over the tasks. */
@@ -134,6 +136,7 @@ export class FaultPlay {
   private async leave(): Promise<void> {
     const { stage } = this;
     stage.faults.revive();
+    await this.scenario.over?.();
     await stage.stopping;
     if (stage.stopping || this.scenario.isNew) await stage.exit('first');
     stage.stopping = undefined;

@@ -22,7 +22,7 @@ const range = (first: number, last: number) =>
 /** Answers each statement in turn. @returns the statements, and what was found free */
 function answered(answers: readonly (readonly Row[])[]): { statements: Statement[]; free: number[] } {
   const wanted = { perType: new Map([['job', 10]]), after: new Map() };
-  const work = lookToClaim(mysqlDialect, WORKER, OWNS_NOTHING, wanted, new Map([['job', 400]]));
+  const work = lookToClaim(mysqlDialect, WORKER, OWNS_NOTHING, wanted, new Map([['job', 500]]));
   const statements: Statement[] = [];
   let step = work.next();
   while (!step.done) {

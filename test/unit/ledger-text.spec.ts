@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  decodeAll,
   decodeHeld,
   decodeRunning,
   type HeldIds,
@@ -57,3 +58,38 @@ test.each(['9-7', '7-', '-7', '7-8-9', 'seven', '1-9007199254740991', '1.5-2'])(
     expect(decodeRunning(JSON.stringify({ pay: [[range, 1], [3, 1]] }))).toEqual({ pay: [[3, 1]] }); // prettier-ignore
   },
 );
+
+test('what several workers have is the same, told as runs', () => {
+  const row = fc.record({ held, running });
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 4 }), (rows) => {
+      const all = decodeAll(
+        rows.map((each) => ({ held: encodeHeld(each.held), running: encodeRunning(each.running) })),
+      );
+      for (const type of ['pay', 'ship', 'constructor']) {
+        const ids = new Set(
+          rows.flatMap((each) => [
+            ...(Object.hasOwn(each.held, type) ? each.held[type]! : []),
+            ...(Object.hasOwn(each.running, type) ? each.running[type]!.map(([task]) => task) : []),
+          ]),
+        );
+        expect(all.get(type)?.size ?? 0).toBe(ids.size);
+        for (const each of ids)
+          for (const near of [each - 1, each, each + 1])
+            expect([near, all.get(type)?.has(near)]).toEqual([near, ids.has(near)]);
+      }
+    }),
+  );
+});
+
+test('ids of several workers that follow one another are one run, and what makes no sense counts for nothing', () => {
+  const all = decodeAll([
+    { held: '{"pay":["7-9",20]}', running: '{"pay":[["10-12",1],[13]]}' },
+    { held: '{"pay":[13,8,"9-7"]}', running: 'nothing' },
+    { held: null, running: null },
+  ]);
+  expect(all.get('pay')?.runs).toEqual([
+    [7, 13],
+    [20, 20],
+  ]);
+});
