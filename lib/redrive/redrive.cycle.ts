@@ -20,7 +20,7 @@ import { PassesUnderWay, type RedrivePass } from './redrive.pass.js';
 import { Settler } from './settler.js';
 import { Starter } from './starter.js';
 import { ShutdownAbort } from './task.executor.js';
-import { Trouble } from './trouble.js';
+import { type Doing, Troubles } from './troubles.js';
 import { within } from './within.js';
 import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
 
@@ -29,8 +29,8 @@ const LAST_WRITE = 3_000;
 /** From so many tasks on a claim and a settling go on side by side; smaller ones take turns, so that more share one COMMIT. */
 const MANY = 250;
 
-/** What a loop does next; each is one short transaction, or one statement. */
-type Step = 'register' | 'renew' | 'begin' | 'claim' | 'settle' | 'look';
+/** What a loop does next. */
+type Step = Exclude<Doing, 'handBack'>;
 
 /** Steps that follow one another. */
 interface Lane {
@@ -40,16 +40,6 @@ interface Lane {
   /** ms until there may be something to do, unless the bell rings. */
   readonly rest: () => number;
 }
-
-const DOING: Readonly<Record<Step | 'handBack', string>> = {
-  register: 'register this worker',
-  renew: 'renew the lease',
-  begin: 'begin tasks',
-  claim: 'claim tasks',
-  settle: 'settle tasks',
-  look: 'look for due tasks',
-  handBack: 'hand tasks back',
-};
 
 /**
  * The engine: three loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
@@ -82,8 +72,7 @@ export class RedriveCycle {
     nextStep: () => this.nextOfSettlings(),
     rest: () => this.restOfSettlings(),
   };
-  /** Each step rests by itself when it fails: what still works goes on. */
-  private readonly troubles: Readonly<Record<Step | 'handBack', Trouble>>;
+  private readonly troubles: Troubles;
 
   constructor(
     @Inject(REDO_DATABASE) private readonly database: Database,
@@ -97,17 +86,7 @@ export class RedriveCycle {
     private readonly events: RedoEvents,
     private readonly bell: Bell,
   ) {
-    // Several tries within a lease, so that a short trouble does not cost it.
-    const trouble = () => new Trouble(Math.min(5_000, options.lease / 6));
-    this.troubles = {
-      register: trouble(),
-      renew: trouble(),
-      begin: trouble(),
-      claim: trouble(),
-      settle: trouble(),
-      look: trouble(),
-      handBack: trouble(),
-    };
+    this.troubles = new Troubles(options.lease, events);
   }
 
   start(): void {
@@ -137,7 +116,8 @@ export class RedriveCycle {
    */
   addAndBegin(type: HandledType, task: NewTask): undefined | Promise<AddedTask | undefined> {
     const { life, workerLane } = this;
-    const isAtRest = this.phase === 'running' && !workerLane.isBusy && this.can('begin') && !this.passes.any;
+    const isAtRest =
+      this.phase === 'running' && !workerLane.isBusy && this.troubles.allow('begin') && !this.passes.any;
     if (!life || !isAtRest || !this.starter.couldBegin(life, type)) return undefined;
     return new Promise((resolve, reject) => {
       const begun = this.occupy(workerLane, this.starter.addAndBegin(life, type, task, resolve));
@@ -209,13 +189,15 @@ export class RedriveCycle {
   /** It must not stop living: what this lane does is never held up by much. */
   private nextOfWorker(): Step | undefined {
     const { life } = this;
-    if (!life) return this.phase === 'running' && this.can('register') ? 'register' : undefined;
+    if (!life) return this.phase === 'running' && this.troubles.allow('register') ? 'register' : undefined;
     // What a failed renewal was to hand back is forgotten here, and still in its row.
-    const mustRewrite = this.surplus(life).length > 0 || this.troubles.renew.lasts;
+    const mustRewrite = this.surplus(life).length > 0 || this.troubles.hinder('renew');
     const mustRenew = life.lease.renewIn() <= 0 || mustRewrite;
     // Never begins what is to be handed back.
-    if (mustRenew) return this.can('renew') ? 'renew' : undefined;
-    return this.phase === 'running' && this.can('begin') && this.starter.canBegin(life) ? 'begin' : undefined;
+    if (mustRenew) return this.troubles.allow('renew') ? 'renew' : undefined;
+    return this.phase === 'running' && this.troubles.allow('begin') && this.starter.canBegin(life)
+      ? 'begin'
+      : undefined;
   }
 
   private nextOfClaims(): Step | undefined {
@@ -226,7 +208,7 @@ export class RedriveCycle {
       const isFirst = !this.settleLane.isBusy && !(this.claimedLast && this.canSettle(life));
       return appetite.total >= MANY || isFirst ? 'claim' : undefined;
     }
-    const mayLook = phase === 'running' && this.lookWanted && this.can('look');
+    const mayLook = phase === 'running' && this.lookWanted && this.troubles.allow('look');
     if (mayLook && this.backlog.room(life) > 0) return 'look';
     if (life.isEmpty && this.backlog.isEmpty) this.passes.finish();
     return undefined;
@@ -241,23 +223,27 @@ export class RedriveCycle {
   }
 
   private canSettle(life: WorkerLife): boolean {
-    return this.can('settle') && life.hasToSettle;
+    return this.troubles.allow('settle') && life.hasToSettle;
   }
 
   private canClaim(): boolean {
-    return this.phase === 'running' && this.can('claim') && this.claimer.restFor() <= 0;
+    return this.phase === 'running' && this.troubles.allow('claim') && this.claimer.restFor() <= 0;
   }
 
   private restOfWorker(): number {
     const { life } = this;
-    const moments = [...this.restsOf('register', 'renew', 'begin'), this.drainUntil - performance.now()];
-    if (life && this.can('renew')) moments.push(life.lease.renewIn(), this.backlog.surplusIn(life));
+    const moments = [
+      ...this.troubles.rests('register', 'renew', 'begin'),
+      this.drainUntil - performance.now(),
+    ];
+    if (life && this.troubles.allow('renew'))
+      moments.push(life.lease.renewIn(), this.backlog.surplusIn(life));
     return Math.max(1, Math.min(...moments));
   }
 
   private restOfClaims(): number {
-    const moments = [...this.restsOf('claim', 'look'), this.drainUntil - performance.now()];
-    if (this.life && this.can('claim') && this.phase === 'running') {
+    const moments = [...this.troubles.rests('claim', 'look'), this.drainUntil - performance.now()];
+    if (this.life && this.troubles.allow('claim') && this.phase === 'running') {
       const locked = this.claimer.restFor();
       moments.push(locked > 0 ? locked : this.backlog.nextDueIn());
     }
@@ -265,18 +251,9 @@ export class RedriveCycle {
   }
 
   private restOfSettlings(): number {
-    const moments = [...this.restsOf('settle'), this.drainUntil - performance.now()];
-    if (this.life && this.can('settle')) moments.push(this.life.passedOverFor());
+    const moments = [...this.troubles.rests('settle'), this.drainUntil - performance.now()];
+    if (this.life && this.troubles.allow('settle')) moments.push(this.life.passedOverFor());
     return Math.max(1, Math.min(...moments));
-  }
-
-  /** What waits for a trouble to be over counts only then. */
-  private restsOf(...steps: readonly Step[]): number[] {
-    return steps.map((step) => this.troubles[step].restFor()).filter((rest) => rest > 0);
-  }
-
-  private can(step: Step): boolean {
-    return this.troubles[step].restFor() <= 0;
   }
 
   /** Whatever fails is tried again, after a rest that grows: nothing that happens to a database ends the loop. */
@@ -284,11 +261,10 @@ export class RedriveCycle {
     const { life } = this;
     try {
       await (life ? this.does[step](life) : this.register());
-      const failures = this.troubles[step].over();
-      if (failures > 0) this.events.emit('recovered', { doing: DOING[step], failures });
+      this.troubles.succeeded(step);
     } catch (error) {
       if (step === 'look') this.lookWanted = true;
-      if (!(error instanceof LeaseLostError)) this.troubled(step, error);
+      if (!(error instanceof LeaseLostError)) this.troubles.failed(step, error);
       else if (life) this.loseLease(life, messages.leaseTaken);
     }
   }
@@ -382,7 +358,7 @@ export class RedriveCycle {
           if (isDone) return this.stopped(life, handedBack + this.settler.leftOver(life));
           return this.loseLease(life, messages.leaseTaken);
         }
-        const retryIn = this.troubled('handBack', error);
+        const retryIn = this.troubles.failed('handBack', error);
         if (performance.now() + retryIn > giveUpAt) return;
         await delay(retryIn);
       }
@@ -403,14 +379,6 @@ export class RedriveCycle {
     for (const { task } of life.all()) this.backlog.expect(task.redoTaskId);
     this.events.emit('leaseLost', { workerId: life.identity.id, running, reason });
     this.bell.ring();
-  }
-
-  /** @returns ms until the next try */
-  private troubled(step: Step | 'handBack', thrown: unknown): number {
-    const { failures, retryIn } = this.troubles[step].failed();
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    this.events.emit('trouble', { doing: DOING[step], error, failures, retryIn });
-    return retryIn;
   }
 
   private isDrained(): boolean {
