@@ -5,7 +5,7 @@
 export interface Rules {
   /** Nobody looks for free tasks but under the lock row (`claim` in lib/store/claim.ts). */
   readonly lookUnderTheLockRow: boolean;
-  /** What a lapsed worker has is not free before that worker is reaped (`lookPastHeld` in lib/store/claim.ts). */
+  /** What a lapsed worker has is not free before that worker is reaped (`lookPastHeld` in lib/store/free.sight.ts). */
   readonly lapsedKeepTheirs: boolean;
   /** 0 rows of its own written: everything is rolled back (`writeOwnRow` in lib/store/ledger.ts). */
   readonly fence: boolean;
