@@ -25,7 +25,7 @@ export interface FreeSight extends Sight {
 
 /** From so many on, what the others have is read first: the database tells an id more slowly than it passes over one. */
 const MANY_ELSEWHERE = 500;
-/** Each is compared with each entry that is read, so a shorter part of what the others have is not worth it. */
+/** So many runs at the most, each a large part of what the others have: each is compared with every entry that is read. */
 const MOST_LEFT_OUT = 40;
 
 /**
@@ -67,6 +67,7 @@ function partOf(held: IdsByType): { leftOut: Run[]; others: Map<string, number> 
  * found nothing at all it looks again from the start; where it found something, that is not kept waiting.
  *
  * @param own what this worker has: what it had before and settles while the look is under way is not due either
+ * @param heldElsewhere how many of each type the others have, beside what is left out
  */
 export function* lookPastHeld(
   dialect: Dialect,
