@@ -137,8 +137,6 @@ const postgres: ServerKind = {
     '-clisten_addresses=127.0.0.1',
     `-cunix_socket_directories=${directory}`,
     `-cmax_connections=${MOST_CONNECTIONS}`,
-    // No test takes the machine's power away; each DROP DATABASE would wait until all that was written is on the disk.
-    '-cfsync=off',
     // In the data directory, not in the machine's shared memory, where a killed server leaves it behind.
     '-cdynamic_shared_memory_type=mmap',
   ],
