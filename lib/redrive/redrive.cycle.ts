@@ -191,7 +191,7 @@ export class RedriveCycle {
     const { life } = this;
     if (!life) return this.phase === 'running' && this.troubles.allow('register') ? 'register' : undefined;
     // What a failed renewal was to hand back is forgotten here, and still in its row.
-    const mustRewrite = this.surplus(life).length > 0 || this.troubles.hinder('renew');
+    const mustRewrite = this.surplus(life).length > 0 || this.troubles.lastTryFailed('renew');
     const mustRenew = life.lease.renewIn() <= 0 || mustRewrite;
     // Never begins what is to be handed back.
     if (mustRenew) return this.troubles.allow('renew') ? 'renew' : undefined;

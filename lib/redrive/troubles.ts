@@ -39,8 +39,7 @@ export class Troubles {
     return this.of[doing].restFor() <= 0;
   }
 
-  /** Whether the last try of it failed. */
-  hinder(doing: Doing): boolean {
+  lastTryFailed(doing: Doing): boolean {
     return this.of[doing].lasts;
   }
 

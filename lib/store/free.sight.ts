@@ -42,7 +42,8 @@ export function* lookToClaim(
   const isMuch = [...wanted.perType.keys()].some((type) => (heldElsewhere.get(type) ?? 0) >= MANY_ELSEWHERE);
   if (!isMuch) return yield* lookPastHeld(dialect, worker, own, wanted, heldElsewhere);
   const ledger = yield* look(dialect, worker.applicationName, NOTHING);
-  const { leftOut, others } = partOf(heldByOthers(ledger, worker));
+  const ofThese = [...heldByOthers(ledger, worker)].filter(([type]) => wanted.perType.has(type));
+  const { leftOut, others } = partOf(new Map(ofThese));
   return yield* lookPastHeld(dialect, worker, own, { ...wanted, leftOut }, others);
 }
 

@@ -1,19 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Database, REDO_DATABASE } from '../../lib/store/database.js';
-import { lookToClaim, type OwnTasks } from '../../lib/store/free.sight.js';
+import { lookToClaim } from '../../lib/store/free.sight.js';
 import { Holding } from '../../lib/store/ledger.text.js';
 import { type Place } from '../../lib/store/place.js';
 import { type Work } from '../../lib/store/work.js';
 import { forEachDatabase } from '../support/databases.js';
+import { ownsNothing } from '../support/owns-nothing.js';
 import { APPLICATION, createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
 import { type TestDatabase } from '../support/test-database.js';
 
-const OWNS_NOTHING: OwnTasks = {
-  counts: () => new Map(),
-  ids: () => new Set(),
-  has: () => false,
-  holding: () => new Holding(),
-};
 const DUE = 1_200;
 
 /** What the database tells a claim while other instances have much of what is due. */
@@ -71,7 +66,7 @@ forEachDatabase((database) => {
       return step.value;
     }
     const sight = await store.read(() =>
-      listened(lookToClaim(store.dialect, worker, OWNS_NOTHING, wanted, new Map([['job', heldElsewhere]]))),
+      listened(lookToClaim(store.dialect, worker, ownsNothing, wanted, new Map([['job', heldElsewhere]]))),
     );
     return { free: (sight.due.get('job') ?? []).map(({ id }) => id), told, statements, sight };
   }

@@ -17,7 +17,7 @@ import { begin } from '../../lib/store/begin.js';
 import { claim, lockResource, readClaimed } from '../../lib/store/claim.js';
 import { type Database } from '../../lib/store/database.js';
 import { databaseOf } from '../../lib/store/database.factory.js';
-import { lookPastHeld, type OwnTasks } from '../../lib/store/free.sight.js';
+import { lookPastHeld } from '../../lib/store/free.sight.js';
 import { insertTasks, type NewTask } from '../../lib/store/insert.js';
 import { register, type WorkerIdentity } from '../../lib/store/ledger.js';
 import { Holding } from '../../lib/store/ledger.text.js';
@@ -25,6 +25,7 @@ import { ensureLockRow } from '../../lib/store/lock.row.js';
 import { settle } from '../../lib/store/settle.js';
 import { Turns } from '../../lib/store/turn.js';
 import { createDatabase } from '../support/create-database.js';
+import { ownsNothing } from '../support/owns-nothing.js';
 import { APPLICATION, migrate } from '../support/redo-app.js';
 import { SERVER_KINDS, type ServerKindName } from '../support/server-kinds.js';
 import { type TestDatabase } from '../support/test-database.js';
@@ -35,12 +36,6 @@ const TIMES = 30;
 const BATCH = 100;
 const DAY = 86_400_000;
 const nothing = () => new Holding();
-const OWNS_NOTHING: OwnTasks = {
-  counts: () => new Map(),
-  ids: () => new Set(),
-  has: () => false,
-  holding: nothing,
-};
 
 /** One instance's statements, without the engine that chooses among them. */
 class Instance {
@@ -97,7 +92,7 @@ class Instance {
       lookPastHeld(
         this.database.dialect,
         this.identity,
-        OWNS_NOTHING,
+        ownsNothing,
         { perType: wanted, after: new Map() },
         others,
       ),
@@ -111,7 +106,7 @@ class Instance {
     const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
     const claimed = await this.turn((turn) =>
       this.database.transaction(() =>
-        claim(this.database.dialect, this.identity, turn, OWNS_NOTHING, appetite, others),
+        claim(this.database.dialect, this.identity, turn, ownsNothing, appetite, others),
       ),
     );
     if (claimed.kind !== 'claimed' || claimed.taken.length !== count)

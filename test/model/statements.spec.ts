@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { addRunning, begin } from '../../lib/store/begin.js';
 import { claim, readClaimed } from '../../lib/store/claim.js';
-import { type OwnTasks } from '../../lib/store/free.sight.js';
 import type { Database } from '../../lib/store/database.js';
 import type { NewTask } from '../../lib/store/insert.js';
 import { knockAtWorkers } from '../../lib/store/knock.js';
@@ -18,6 +17,7 @@ import type { Call, Settlement as ModelSettlement } from './calls.js';
 import { ALL_RULES } from './rules.js';
 import type { Setting } from './session.js';
 import { program } from './transaction.js';
+import { ownsNothing } from '../support/owns-nothing.js';
 
 /** The statements of lib in the model's words. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
@@ -132,12 +132,6 @@ const newTask: NewTask = {
 };
 const turn = () => new Turns().next();
 const nothing = () => new Holding();
-const ownsNothing: OwnTasks = {
-  counts: () => new Map(),
-  ids: () => new Set(),
-  has: () => false,
-  holding: nothing,
-};
 const row = (id: number, more: Row = {}): Row => ({
   id,
   redo_task_id: 'job',

@@ -1,0 +1,10 @@
+import { type OwnTasks } from '../../lib/store/free.sight.js';
+import { Holding } from '../../lib/store/ledger.text.js';
+
+/** A worker that has no tasks. */
+export const ownsNothing: OwnTasks = {
+  counts: () => new Map(),
+  ids: () => new Set(),
+  has: () => false,
+  holding: () => new Holding(),
+};
