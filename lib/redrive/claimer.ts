@@ -18,6 +18,7 @@ import type { DecodedTask } from '../store/task.row.js';
 import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
 import { DatabaseClock } from './database.clock.js';
+import { LockRest } from './lock.rest.js';
 import { PassesUnderWay } from './redrive.pass.js';
 import { settlementOfExhausted, settlementOfUndecodable } from './retry.policy.js';
 import { tellReaped } from './settlement.events.js';
@@ -26,8 +27,7 @@ import { LOCKED_FOR, type WorkerLife } from './worker.life.js';
 /** Looks for due tasks and takes them. */
 @Injectable()
 export class Claimer {
-  private lockedInARow = 0;
-  private notBefore = 0;
+  private readonly lockRest = new LockRest();
 
   constructor(
     @Inject(REDO_DATABASE) private readonly database: Database,
@@ -40,7 +40,7 @@ export class Claimer {
 
   /** ms until it may claim again, after the lock row was taken; 0 or less: now. */
   restFor(): number {
-    return this.notBefore - performance.now();
+    return this.lockRest.left();
   }
 
   /** The one cheap question of an idle instance. Locks nothing and writes nothing. */
@@ -64,7 +64,6 @@ export class Claimer {
     if (!appetite) return;
     const claimed = await this.take(life, appetite);
     if (claimed.kind === 'locked') return this.comeBackSoon(life);
-    this.lockedInARow = 0;
     this.tell(claimed);
     if (life.claimed.size > 0) await this.read(life);
   }
@@ -77,6 +76,7 @@ export class Claimer {
       const sentAt = performance.now();
       const claimed = await this.ask(life, turn, appetite);
       if (claimed.kind === 'locked') return claimed;
+      this.lockRest.claimed(performance.now() - sentAt);
       this.learn(claimed, appetite, epoch);
       if (life.over) return claimed;
       life.lease.renewed(sentAt);
@@ -173,11 +173,9 @@ export class Claimer {
     for (const each of reaped) tellReaped(this.events, each);
   }
 
-  /** The row is locked for a few ms at a time; that it is missing looks the same. */
+  /** That the lock row is missing looks the same as that somebody has it. */
   private async comeBackSoon({ identity, patience }: WorkerLife): Promise<void> {
-    this.lockedInARow += 1;
-    this.notBefore = performance.now() + Math.min(3 * this.lockedInARow, 100) * (0.5 + Math.random());
-    if (this.lockedInARow % 5 > 0) return;
+    if (this.lockRest.wasTaken() % 5 > 0) return;
     const { dialect } = this.database;
     await this.database.transaction(
       () => ensureLockRow(dialect, lockResource(identity.applicationName)),

@@ -1,0 +1,33 @@
+/** ms */
+const SHORTEST_CLAIM = 3;
+const LONGEST_REST = 100;
+
+/**
+ * How long a worker that finds the lock row taken stays away: as long as its own claims take, since whoever has the row is claiming as
+ * well, and longer each time. Asking more often would cost the database as much as the claims do.
+ */
+export class LockRest {
+  private aClaim = SHORTEST_CLAIM;
+  private inARow = 0;
+  private until = 0;
+
+  /** ms until the next try; 0 or less: now. */
+  left(): number {
+    return this.until - performance.now();
+  }
+
+  /** @param took how long the claim took, ms */
+  claimed(took: number): void {
+    this.aClaim = Math.max(SHORTEST_CLAIM, took);
+    this.inARow = 0;
+  }
+
+  /** @returns how often in a row */
+  wasTaken(): number {
+    this.inARow += 1;
+    // Not all who wait at the same moment.
+    const spread = 0.5 + Math.random();
+    this.until = performance.now() + Math.min(this.aClaim * this.inARow, LONGEST_REST) * spread;
+    return this.inARow;
+  }
+}
