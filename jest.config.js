@@ -6,6 +6,7 @@ export default {
   transform: {},
   globalSetup: './support/global-setup.js',
   globalTeardown: './support/global-teardown.js',
+  testSequencer: './support/longest-first.cjs',
   testTimeout: 60_000,
   // Tests wait for databases and processes more than they compute.
   maxWorkers: 2,
