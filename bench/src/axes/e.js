@@ -14,8 +14,8 @@ import { atMost } from './rates.js';
 const INTERVAL = 1_000;
 
 /**
- * A path that is taken once for each task is compiled late: after 200 tasks each side still took a tenth to a quarter longer than after
- * 3,000. A service has run for hours.
+ * A path that is taken once for each task is compiled late: after 200 tasks each side still took 14 to 29 % longer than after 3,000.
+ * A service has run for hours.
  */
 const WARM_UP = { tasks: 3_000, gap: 5 };
 
