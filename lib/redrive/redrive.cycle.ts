@@ -1,22 +1,19 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { type HandledType, RedoHandlerRegistry } from '../handlers/handler.registry.js';
+import type { HandledType } from '../handlers/handler.registry.js';
 import { RedoError } from '../redo.errors.js';
 import { RedoEvents } from '../redo.events.js';
 import * as messages from '../redo.messages.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
-import { lockResource } from '../store/claim.js';
-import { type Database, REDO_DATABASE } from '../store/database.js';
 import type { AddedTask, NewTask } from '../store/insert.js';
-import { LeaseLostError, register, type WorkerIdentity, writeOwnRow } from '../store/ledger.js';
-import { ensureLockRow } from '../store/lock.row.js';
+import { LeaseLostError } from '../store/ledger.js';
 import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
 import { Claimer } from './claimer.js';
-import { Lease } from './lease.js';
+import { Lane } from './lane.js';
+import { LAST_WRITE, LastWrite } from './last.write.js';
 import { PassesUnderWay, type RedrivePass } from './redrive.pass.js';
+import { Registrar } from './registrar.js';
 import { Settler } from './settler.js';
 import { Starter } from './starter.js';
 import { ShutdownAbort } from './task.executor.js';
@@ -24,22 +21,11 @@ import { type Doing, Troubles } from './troubles.js';
 import { within } from './within.js';
 import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
 
-/** How long the last write of a stopping worker is tried, ms. */
-const LAST_WRITE = 3_000;
 /** From so many tasks on a claim and a settling go on side by side; smaller ones take turns, so that more share one COMMIT. */
 const MANY = 250;
 
 /** What a loop does next. */
 type Step = Exclude<Doing, 'handBack'>;
-
-/** Steps that follow one another. */
-interface Lane {
-  /** A step is under way. */
-  isBusy: boolean;
-  readonly nextStep: () => Step | undefined;
-  /** ms until there may be something to do, unless the bell rings. */
-  readonly rest: () => number;
-}
 
 /**
  * The engine: three loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
@@ -57,42 +43,44 @@ export class RedriveCycle {
   private lookWanted = false;
   /** Claiming and settling take turns when there is work for both. */
   private claimedLast = false;
-  private readonly workerLane: Lane = {
-    isBusy: false,
-    nextStep: () => this.nextOfWorker(),
-    rest: () => this.restOfWorker(),
-  };
-  private readonly claimLane: Lane = {
-    isBusy: false,
-    nextStep: () => this.nextOfClaims(),
-    rest: () => this.restOfClaims(),
-  };
-  private readonly settleLane: Lane = {
-    isBusy: false,
-    nextStep: () => this.nextOfSettlings(),
-    rest: () => this.restOfSettlings(),
-  };
-  private readonly troubles: Troubles;
+  private readonly workerLane: Lane<Step>;
+  private readonly claimLane: Lane<Step>;
+  private readonly settleLane: Lane<Step>;
 
   constructor(
-    @Inject(REDO_DATABASE) private readonly database: Database,
     @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
-    private readonly registry: RedoHandlerRegistry,
+    private readonly registrar: Registrar,
     private readonly backlog: Backlog,
     private readonly claimer: Claimer,
     private readonly starter: Starter,
     private readonly settler: Settler,
+    private readonly lastWrite: LastWrite,
     private readonly passes: PassesUnderWay,
+    private readonly troubles: Troubles,
     private readonly events: RedoEvents,
     private readonly bell: Bell,
   ) {
-    this.troubles = new Troubles(options.lease, events);
+    const lane = (nextStep: () => Step | undefined, rest: () => number) =>
+      new Lane(bell, nextStep, rest, (step) => this.attempt(step));
+    this.workerLane = lane(
+      () => this.nextOfWorker(),
+      () => this.restOfWorker(),
+    );
+    this.claimLane = lane(
+      () => this.nextOfClaims(),
+      () => this.restOfClaims(),
+    );
+    this.settleLane = lane(
+      () => this.nextOfSettlings(),
+      () => this.restOfSettlings(),
+    );
   }
 
   start(): void {
     if (this.phase !== 'idle') return;
     this.phase = 'running';
-    this.loop = Promise.all([this.workerLane, this.claimLane, this.settleLane].map((lane) => this.run(lane)));
+    const lanes = [this.workerLane, this.claimLane, this.settleLane];
+    this.loop = Promise.all(lanes.map((lane) => lane.run(() => this.isDrained())));
   }
 
   /** Asks the one cheap question, when there is room for what it may find. */
@@ -120,7 +108,7 @@ export class RedriveCycle {
       this.phase === 'running' && !workerLane.isBusy && this.troubles.allow('begin') && !this.passes.any;
     if (!life || !isAtRest || !this.starter.couldBegin(life, type)) return undefined;
     return new Promise((resolve, reject) => {
-      const begun = this.occupy(workerLane, this.starter.addAndBegin(life, type, task, resolve));
+      const begun = workerLane.occupy(this.starter.addAndBegin(life, type, task, resolve));
       begun.then(() => resolve(undefined), reject);
     });
   }
@@ -156,34 +144,13 @@ export class RedriveCycle {
       life.abort(new ShutdownAbort(messages.shuttingDown));
       await turn();
       await turn();
-      if (ended !== 'late' && !life.over) await this.handBack(life);
+      if (ended !== 'late' && !life.over) await this.sayFarewell(life);
       life.over = true;
       life.lease.end();
     }
     this.life = undefined;
     this.phase = 'stopped';
     this.bell.ring();
-  }
-
-  private async run(lane: Lane): Promise<void> {
-    const sleeper = this.bell.sleeper();
-    while (lane.isBusy || !this.isDrained()) {
-      // Asked first: what falls due between the two questions is done, and not slept over.
-      const ms = lane.rest();
-      const step = lane.isBusy ? undefined : lane.nextStep();
-      if (step) await this.occupy(lane, this.attempt(step));
-      else await sleeper.rest(ms);
-    }
-  }
-
-  private async occupy<T>(lane: Lane, step: Promise<T>): Promise<T> {
-    lane.isBusy = true;
-    try {
-      return await step;
-    } finally {
-      lane.isBusy = false;
-      this.bell.ring();
-    }
   }
 
   /** It must not stop living: what this lane does is never held up by much. */
@@ -271,7 +238,7 @@ export class RedriveCycle {
 
   private readonly does: Readonly<Record<Step, (life: WorkerLife) => Promise<void>>> = {
     register: () => this.register(),
-    renew: (life) => this.renew(life),
+    renew: (life) => this.registrar.renew(life, this.surplus(life)),
     begin: async (life) => {
       if (!(await this.starter.begin(life))) await this.claimer.readAgain(life);
     },
@@ -293,43 +260,14 @@ export class RedriveCycle {
   };
 
   private async register(): Promise<void> {
-    const { applicationName, lease: length } = this.options;
-    const handlers = () => this.registry.handledTypes().map(({ redoTaskId }) => redoTaskId);
-    const own = { id: randomUUID(), applicationName, host: hostname(), pid: process.pid };
-    const identity: WorkerIdentity = { ...own, handlers, lease: length };
-    const { dialect } = this.database;
-    const sentAt = performance.now();
-    await this.database.transaction(function* () {
-      yield* ensureLockRow(dialect, lockResource(applicationName));
-      yield* register(dialect, identity);
-    }, patienceOf(length));
+    const reason = messages.leaseNotRenewed(this.options.lease);
+    const life = await this.registrar.register((lapsed) => this.loseLease(lapsed, reason));
     // Too late: its row holds nothing, and goes when its lease has run out.
-    if (this.phase !== 'running') return;
-    const onLapse = () => this.loseLease(life, messages.leaseNotRenewed(length));
-    const life = new WorkerLife(identity, new Lease(length, onLapse));
-    life.lease.renewed(sentAt);
+    if (this.phase !== 'running') return life.lease.end();
     this.life = life;
     this.lookWanted = true;
-    this.events.emit('workerStarted', { workerId: identity.id, redoTaskIds: handlers() });
-  }
-
-  private async renew(life: WorkerLife): Promise<void> {
-    for (const { task } of this.surplus(life)) {
-      life.forget(task.id);
-      this.backlog.expect(task.redoTaskId);
-    }
-    const { dialect } = this.database;
-    const turn = life.turns.next();
-    try {
-      const sentAt = performance.now();
-      await this.database.autocommit(
-        () => writeOwnRow(dialect, life.identity, turn, () => life.holding()),
-        life.patience,
-      );
-      if (!life.over) life.lease.renewed(sentAt);
-    } finally {
-      turn.leave();
-    }
+    const { id, handlers } = life.identity;
+    this.events.emit('workerStarted', { workerId: id, redoTaskIds: handlers() });
   }
 
   /** Held tasks to hand back; while it stops: all. */
@@ -338,35 +276,11 @@ export class RedriveCycle {
     return [...life.held.values()].filter(({ verdict }) => verdict === undefined);
   }
 
-  /** What can't be written here, the others find when the lease has run out. */
-  private async handBack(life: WorkerLife): Promise<void> {
-    const giveUpAt = performance.now() + LAST_WRITE;
-    for (let handedBack = 0, mayBeDone = false; ; mayBeDone = true) {
-      try {
-        const left = giveUpAt - performance.now();
-        // It ends by itself in that time, unless there is no connection to be had.
-        const done = await within(2 * left, this.settler.handBack(life, left));
-        if (done === 'late') return;
-        const { count, locked } = done.value;
-        handedBack += count;
-        if (locked.size > 0) throw new RedoError(messages.tasksLocked([...locked]));
-        return this.stopped(life, handedBack);
-      } catch (error) {
-        if (error instanceof LeaseLostError) {
-          // Nobody takes it for dead before its lease has run out: an earlier try was committed, and its answer lost.
-          const isDone = mayBeDone && life.lease.left() > 0;
-          if (isDone) return this.stopped(life, handedBack + this.settler.leftOver(life));
-          return this.loseLease(life, messages.leaseTaken);
-        }
-        const retryIn = this.troubles.failed('handBack', error);
-        if (performance.now() + retryIn > giveUpAt) return;
-        await delay(retryIn);
-      }
-    }
-  }
-
-  private stopped({ identity }: WorkerLife, handedBack: number): void {
-    this.events.emit('workerStopped', { workerId: identity.id, handedBack });
+  private async sayFarewell(life: WorkerLife): Promise<void> {
+    const farewell = await this.lastWrite.handBack(life);
+    if (farewell.kind === 'leaseLost') this.loseLease(life, messages.leaseTaken);
+    if (farewell.kind !== 'handedBack') return;
+    this.events.emit('workerStopped', { workerId: life.identity.id, handedBack: farewell.count });
   }
 
   private loseLease(life: WorkerLife, reason: string): void {

@@ -1,4 +1,6 @@
-import type { RedoEvents } from '../redo.events.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { RedoEvents } from '../redo.events.js';
+import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { Trouble } from './trouble.js';
 
 /** What the engine does with the database, in a person's words; each is one short transaction, or one statement. */
@@ -15,11 +17,12 @@ const DOING = {
 export type Doing = keyof typeof DOING;
 
 /** Each of them rests by itself when it fails: what still works goes on. */
+@Injectable()
 export class Troubles {
   private readonly of: Readonly<Record<Doing, Trouble>>;
 
   constructor(
-    lease: number,
+    @Inject(REDO_OPTIONS) { lease }: ResolvedRedoOptions,
     private readonly events: RedoEvents,
   ) {
     // Several tries within a lease, so that a short trouble does not cost it.

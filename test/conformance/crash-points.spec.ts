@@ -15,7 +15,7 @@ const FAR_AHEAD = Date.now() + 3_600_000;
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'an instance that starts': {
-    about: ['RedriveCycle.register'],
+    about: ['Registrar.register'],
     tasks: { good: { type: 'succeeds' } },
     isNew: true,
     play: async (stage) => {
@@ -113,7 +113,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
 
   'held tasks that a person discards, and pauses': {
-    about: ['Starter.begin', 'Claimer.readAgain', 'RedriveCycle.renew'],
+    about: ['Starter.begin', 'Claimer.readAgain', 'Registrar.renew'],
     options: { concurrency: 3 },
     tasks: {
       busy1: { type: 'givesUp' },

@@ -41,7 +41,7 @@ export function* nextOfClaims(setting: Setting, state: State, index: number): Ge
   if (mayClaim(setting, state, life, memoryOf(worker).places, most)) yield { kind: 'claim', life, most };
 }
 
-/** `nextOfSettlings` of lib/redrive/redrive.cycle.ts, in any order, and its `handBack` once nothing else is under way. */
+/** `nextOfSettlings` of lib/redrive/redrive.cycle.ts, in any order, and `handBack` (last.write.ts) once nothing else is under way. */
 export function* nextOfSettlings(setting: Setting, state: State, index: number): Generator<WorkerCall> {
   const worker = state.workers[index]!;
   const { life, phase } = worker;
