@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Place } from './place.js';
-import { sql, type Statement } from './sql.js';
+import { type Expression, sql, type Statement } from './sql.js';
 import type { DeadReason } from './task.row.js';
 import { type Row, rows, type Work } from './work.js';
 
@@ -27,8 +27,8 @@ export interface Dialect {
   /** 1 where a statement outside of a transaction commits by itself. */
   readonly autocommit: Statement;
   /** The smaller, the larger of two expressions. */
-  least(one: Statement, other: Statement): Statement;
-  greatest(one: Statement, other: Statement): Statement;
+  least(one: Expression, other: Expression): Statement;
+  greatest(one: Expression, other: Expression): Statement;
   /** A member of a UNION ALL that has an ORDER BY and a LIMIT of its own. */
   unionMember(select: Statement): Statement;
   /** Locks the lock row for the transaction. No row: it does not exist, or somebody has it. Never waits. */
@@ -44,9 +44,9 @@ export interface Dialect {
   /**
    * Inserts `count` task rows and gives their ids, in the order of the rows.
    *
-   * @param source `VALUES …`, or a SELECT
+   * @param source `VALUES …`, or a SELECT, of tasks that are added at that time
    */
-  insertTasks(columns: Statement, source: Statement, count: number): Work<number[]>;
+  insertTasks(columns: Statement, source: (now: Expression) => Statement, count: number): Work<number[]>;
   /** Inserts one task row and gives these columns of it, by a second statement where the first can't. */
   insertAndRead(columns: Statement, source: Statement, wanted: Statement): Work<Row>;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dialect } from './dialect.js';
-import { joined, MOST_CHARACTERS, sql, type SqlValue, type Statement } from './sql.js';
+import { type Expression, joined, MOST_CHARACTERS, sql, type Statement } from './sql.js';
 import { type Row, rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
@@ -44,7 +44,7 @@ export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<
 
 /** Inserts one task without a `dedupeKey` and gives columns of its row. */
 export function insertAndRead(dialect: Dialect, task: NewTask, wanted: Statement): Work<Row> {
-  return dialect.insertAndRead(COLUMNS, sourceOf(dialect, [task]), wanted);
+  return dialect.insertAndRead(COLUMNS, sql`VALUES (${valuesOf(dialect, task, dialect.now)})`, wanted);
 }
 
 /** Whether one INSERT holds all of them: then it needs no transaction around it. */
@@ -66,18 +66,18 @@ export const dedupeHash = (applicationName: string, redoTaskId: string, dedupeKe
     .digest('hex');
 
 function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
-  const ids = yield* dialect.insertTasks(COLUMNS, sourceOf(dialect, tasks), tasks.length);
+  const ids = yield* dialect.insertTasks(COLUMNS, (now) => sourceOf(dialect, tasks, now), tasks.length);
   return ids.map((id) => ({ id, created: true }));
 }
 
-function sourceOf(dialect: Dialect, tasks: readonly NewTask[]): Statement {
+function sourceOf(dialect: Dialect, tasks: readonly NewTask[], now: Expression): Statement {
   const [first, ...others] = tasks;
   const { textTable } = dialect;
   if (!first || !textTable || others.length === 0 || !others.every((task) => isAlike(task, first)))
-    return sql`VALUES ${rowsOf(tasks, (task) => valuesOf(dialect, task))}`;
+    return sql`VALUES ${rowsOf(tasks, (task) => valuesOf(dialect, task, now))}`;
   const reqParam = sql`req_param`;
   const texts = tasks.map((task) => task.reqParam);
-  return sql`SELECT ${valuesOf(dialect, first, reqParam)} FROM ${textTable(reqParam, texts)}`;
+  return sql`SELECT ${valuesOf(dialect, first, now, reqParam)} FROM ${textTable(reqParam, texts)}`;
 }
 
 /** The same in all but their parameters. */
@@ -93,7 +93,8 @@ const isAlike = (one: NewTask, other: NewTask): boolean =>
  * before it, and with it everybody's inserts, until the caller's transaction ends. What is found is kept from ending as long.
  */
 function* insertKeyed(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTask[]> {
-  const keyedValues = (task: NewTask) => sql`${valuesOf(dialect, task)}, ${task.dedupeKey}, ${hashOf(task)}`;
+  const keyedValues = (task: NewTask) =>
+    sql`${valuesOf(dialect, task, dialect.now)}, ${task.dedupeKey}, ${hashOf(task)}`;
   const byHash = new Map<string, NewTask>();
   for (const task of tasks) {
     const hash = hashOf(task);
@@ -155,21 +156,22 @@ const rowsOf = (tasks: readonly NewTask[], values: (task: NewTask) => Statement)
 function valuesOf(
   dialect: Dialect,
   task: NewTask,
-  reqParam: SqlValue | Statement = task.reqParam,
+  now: Expression,
+  reqParam: Expression = task.reqParam,
 ): Statement {
-  const due = dueTime(dialect, task.due);
-  const expiry = task.expiry && instant(dialect, task.expiry);
+  const due = dueTime(dialect, task.due, now);
+  const expiry = task.expiry && instant(task.expiry, now);
   return sql`
     ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${reqParam},
-    ${dialect.now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry}`;
+    ${now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry}`;
 }
 
-const instant = (dialect: Dialect, given: Instant): Statement =>
-  'at' in given ? sql`${given.at}` : given.in === 0 ? dialect.now : sql`${dialect.now} + ${given.in}`;
+const instant = (given: Instant, now: Expression): Expression =>
+  'at' in given ? given.at : given.in === 0 ? now : sql`${now} + ${given.in}`;
 
 /** Never before now: a scan for due tasks may begin where the last one ended. */
-const dueTime = (dialect: Dialect, given: Instant): Statement =>
-  'at' in given ? dialect.greatest(dialect.now, instant(dialect, given)) : instant(dialect, given);
+const dueTime = (dialect: Dialect, given: Instant, now: Expression): Expression =>
+  'at' in given ? dialect.greatest(now, instant(given, now)) : instant(given, now);
 
 /** Chunks of tasks that are alike: all with a key, or none. */
 function* inStatements(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {

@@ -31,8 +31,8 @@ export const mysqlDialect: ServerDialect = {
   forUpdateSkipLocked: sql`FOR UPDATE SKIP LOCKED`,
   forShare: sql`LOCK IN SHARE MODE`,
   insertTasks: function* (columns, source, count) {
-    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source}`;
-    const step = count > 1 ? yield* autoIncrementStep() : 1;
+    const { now, step } = count > 1 ? yield* ahead() : { now: mysqlDialect.now, step: 1 };
+    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source(now)}`;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
   insertAndRead: function* (columns, source, wanted) {
@@ -157,8 +157,13 @@ const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
   share: sql`/*!80000 FOR SHARE OF task */ /*M! LOCK IN SHARE MODE */`,
 };
 
-/** Ids of one INSERT are this far apart (2 or more where several servers write). */
-function* autoIncrementStep(): Work<number> {
-  const [row] = yield* rows<{ step: number | string }>(sql`SELECT @@auto_increment_increment AS step`);
-  return Number(row?.step ?? 1);
+/**
+ * What an INSERT of many rows is to know: the time, which the server would take longer to work out for each of them than to write it,
+ * and how far their ids are apart (2 or more where several servers write).
+ */
+function* ahead(): Work<{ now: number; step: number }> {
+  const [row] = yield* rows<{ step: number | string; now: number | string }>(
+    sql`SELECT @@auto_increment_increment AS step, ${mysqlDialect.now} AS now`,
+  );
+  return { now: Number(row?.now), step: Number(row?.step) };
 }

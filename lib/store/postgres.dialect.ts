@@ -44,7 +44,7 @@ export const postgresDialect: ServerDialect = {
   // The rows of one INSERT get their ids in order; nothing says that RETURNING keeps to it.
   insertTasks: function* (columns, source) {
     const created = yield* rows<{ id: number | string }>(sql`
-      INSERT INTO tbl_redotask (${columns}) ${source} RETURNING id`);
+      INSERT INTO tbl_redotask (${columns}) ${source(postgresDialect.now)} RETURNING id`);
     return created.map(({ id }) => Number(id)).sort((one, other) => one - other);
   },
   insertAndRead: insertReturning,

@@ -28,6 +28,9 @@ class Fragment {
 /** One SQL statement: its text, with places for values, and these in order. */
 export type Statement = Fragment;
 
+/** What stands for one value. */
+export type Expression = SqlValue | Statement;
+
 /** What may stand between statements in a row. */
 export type Separator = ' AND ' | ' OR ' | ' UNION ALL ' | ', ' | ' ';
 
@@ -35,7 +38,7 @@ export type Separator = ' AND ' | ' OR ' | ' UNION ALL ' | ', ' | ' ';
  * A statement as it reads. What stands in `${}` becomes a parameter, unless it is a statement itself: that is spliced in.
  * No value can reach the text.
  */
-export function sql(strings: TemplateStringsArray, ...parts: readonly (SqlValue | Statement)[]): Statement {
+export function sql(strings: TemplateStringsArray, ...parts: readonly Expression[]): Statement {
   const pieces = [strings[0] ?? ''];
   const values: SqlValue[] = [];
   parts.forEach((part, index) => {

@@ -23,7 +23,7 @@ export const sqliteDialect: Dialect = {
   forShare: nothing,
   // The driver reports the last id; there is one writer, and AUTOINCREMENT counts by one.
   insertTasks: function* (columns, source, count) {
-    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source}`;
+    const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source(sqliteDialect.now)}`;
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
   insertAndRead: insertReturning,

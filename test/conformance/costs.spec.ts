@@ -37,8 +37,8 @@ interface Words {
   readonly commit: readonly string[];
   /** SQLite has a transaction around every write. */
   readonly loneWriteIn: 'transaction' | 'nothing';
-  /** What tells how far apart the ids of one INSERT are. */
-  readonly idStep?: string;
+  /** What is asked before many are added by one INSERT. */
+  readonly ahead?: string;
   readonly lockRow: string;
   /** Where it is one statement or two. */
   readonly deleteFree: readonly string[];
@@ -52,7 +52,7 @@ const MYSQL: Words = {
   begin: ['SET @redo_silence', 'START TRANSACTION'],
   commit: ['COMMIT', 'SET SESSION'],
   loneWriteIn: 'nothing',
-  idStep: 'SELECT @@auto_increment_increment',
+  ahead: 'SELECT @@auto_increment_increment',
   lockRow: LOCK_ROW,
   deleteFree: ['SELECT tbl_redotask FOR UPDATE', 'DELETE tbl_redotask'],
   readAdded: ['SELECT tbl_redotask'],
@@ -89,7 +89,7 @@ function lifeOfLone({ begin, commit, deleteFree, readAdded }: Words): string[] {
 }
 
 /** All that is sent for one call's tasks that succeed at an idle worker. */
-function lifeOfOne({ begin, commit, loneWriteIn, lockRow, deleteFree, idStep }: Words): string[] {
+function lifeOfOne({ begin, commit, loneWriteIn, lockRow, deleteFree, ahead }: Words): string[] {
   const transaction = (...statements: string[]) => [...begin, ...statements, ...commit];
   const loneWrite = (statement: string) =>
     loneWriteIn === 'transaction' ? transaction(statement) : [statement];
@@ -97,8 +97,8 @@ function lifeOfOne({ begin, commit, loneWriteIn, lockRow, deleteFree, idStep }: 
   const read = ['SELECT tbl_redo_worker, tbl_redotask'];
   const start = loneWrite('UPDATE tbl_redo_worker');
   const settle = transaction(...deleteFree, 'UPDATE tbl_redo_worker');
-  const step = idStep ? [idStep] : [];
-  return [...loneWrite('INSERT tbl_redotask'), ...step, ...claim, ...read, ...start, ...settle];
+  const asked = ahead ? [ahead] : [];
+  return [...asked, ...loneWrite('INSERT tbl_redotask'), ...claim, ...read, ...start, ...settle];
 }
 
 const LOOK = 'SELECT tbl_redo_worker, tbl_redo_pause, tbl_redotask';
