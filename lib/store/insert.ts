@@ -85,8 +85,12 @@ const isAlike = (one: NewTask, other: NewTask): boolean =>
   (['applicationName', 'redoTaskId', 'maxAttempts', 'tryForever'] as const).every(
     (field) => one[field] === other[field],
   ) &&
-  isDeepStrictEqual(one.due, other.due) &&
-  isDeepStrictEqual(one.expiry, other.expiry);
+  isSame(one.due, other.due) &&
+  isSame(one.expiry, other.expiry);
+
+/** Tasks of one call have one and the same. */
+const isSame = (one: Instant | null, other: Instant | null): boolean =>
+  one === other || isDeepStrictEqual(one, other);
 
 /**
  * Looks for live tasks with these keys and inserts the rest. Looking comes first: an INSERT that meets a key locks the gap

@@ -43,8 +43,11 @@ export const postgresDialect: ServerDialect = {
   forShare: sql`FOR SHARE`,
   // The rows of one INSERT get their ids in order; nothing says that RETURNING keeps to it.
   insertTasks: function* (columns, source) {
-    const created = yield* rows<{ id: number | string }>(sql`
-      INSERT INTO tbl_redotask (${columns}) ${source(postgresDialect.now)} RETURNING id`);
+    // By way of a subselect it is worked out once, and not for each row.
+    const now = sql`(SELECT ${postgresDialect.now})`;
+    const created = yield* rows<{ id: number | string }>(
+      sql`INSERT INTO tbl_redotask (${columns}) ${source(now)} RETURNING id`,
+    );
     return created.map(({ id }) => Number(id)).sort((one, other) => one - other);
   },
   insertAndRead: insertReturning,
