@@ -1,5 +1,6 @@
+import { addTasks } from './adding.js';
 import { bullmqAlways, bullmqEverysec, byHand, ours, peersOn } from './contestants.js';
-import { atLeast, rateOf } from './rates.js';
+import { atLeast } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
 export default {
@@ -14,14 +15,7 @@ export default {
     bullmqEverysec,
     ...peersOn(database),
   ],
-  async turn(stand, { tasks, limit }) {
-    const [producer] = await stand.open({ worker: false });
-    await producer.do('addOneByOne', { tasks: tasks / 10, callers: 50, limit });
-    const { result, usage } = await stand.measure([producer], () =>
-      producer.do('addOneByOne', { tasks, callers: 50, limit }),
-    );
-    return { ...rateOf(result), usage };
-  },
+  turn: (stand, { tasks, limit }) => addTasks(stand, 'addOneByOne', { tasks, callers: 50, limit }),
   goals: (database) => [
     ...(database === 'mariadb' ? [atLeast(1.2, ours(database), bullmqAlways)] : []),
     ...peersOn(database).map((peer) => atLeast(4, ours(database), peer)),

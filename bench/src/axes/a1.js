@@ -1,5 +1,6 @@
+import { addTasks } from './adding.js';
 import { byHand, ours } from './contestants.js';
-import { atLeast, rateOf } from './rates.js';
+import { atLeast } from './rates.js';
 
 /** One caller waits for every task: a fifth of the tasks is enough. */
 const SHARE = 0.2;
@@ -11,13 +12,7 @@ const axis = (id, title, operation) => ({
   unit: 'tasks/s',
   use: 'default',
   contestants: (database) => [ours(database), byHand(database)],
-  async turn(stand, { tasks, limit }) {
-    const [producer] = await stand.open({ worker: false });
-    const add = (some) => producer.do(operation, { tasks: some, callers: 1, limit });
-    await add(tasks * SHARE * SHARE);
-    const { result, usage } = await stand.measure([producer], () => add(tasks * SHARE));
-    return { ...rateOf(result), usage };
-  },
+  turn: (stand, { tasks, limit }) => addTasks(stand, operation, { tasks: tasks * SHARE, callers: 1, limit }),
   goals: (database) => [atLeast(0.8, ours(database), byHand(database))],
 });
 

@@ -1,5 +1,6 @@
+import { addTasks } from './adding.js';
 import { bullmqAlways, byHand, graphileWorker, ours, peersOn, pgBoss } from './contestants.js';
-import { atLeast, rateOf } from './rates.js';
+import { atLeast } from './rates.js';
 
 const SIZE = 1_000;
 
@@ -17,14 +18,8 @@ export default {
     bullmqAlways,
     ...peersOn(database).filter(({ side }) => side !== 'sidequest'),
   ],
-  async turn(stand, { tasks, limit }) {
-    const [producer] = await stand.open({ worker: false });
-    const add = (some) => producer.do('addInBulk', { tasks: some, size: SIZE, limit });
-    await add(5 * SIZE);
-    // A second or more each, so three times as many.
-    const { result, usage } = await stand.measure([producer], () => add(3 * tasks));
-    return { ...rateOf(result), usage };
-  },
+  // A second or more each, so three times as many.
+  turn: (stand, { tasks, limit }) => addTasks(stand, 'addInBulk', { tasks: 3 * tasks, size: SIZE, limit }),
   goals: (database) => [
     ...(database === 'mariadb' ? [atLeast(1.3, ours(database), graphileWorker)] : []),
     atLeast(0.75, ours(database), byHand(database)),
