@@ -21,15 +21,17 @@ import { type Doing, Troubles } from './troubles.js';
 import { within } from './within.js';
 import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
 
-/** From so many tasks on a claim and a settling go on side by side; smaller ones take turns, so that more share one COMMIT. */
+/** From so many tasks on claims and settlings go on side by side; smaller ones take turns, so that more share one COMMIT. */
 const MANY = 250;
+/** While one settling waits for its COMMIT the database is busy with the other. */
+const SETTLINGS = 2;
 
 /** What a loop does next. */
 type Step = Exclude<Doing, 'handBack'>;
 
 /**
- * The engine: three loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
- * and begins what it holds, one claims, one settles what ended: so the database and the handlers are busy at the same time. This
+ * The engine: loops that do one thing at a time each, and rest when there is nothing to do. One keeps this worker alive
+ * and begins what it holds, one claims, two settle what ended: so the database and the handlers are busy at the same time. This
  * worker's ledger row, which all write, has one writer at a time (`Turns`). Handlers run beside them and ring the bell when
  * they end; all that ended while a step was under way is settled together. Every order of its statements, with every fault, is
  * checked by the model in `test/model`: a change of the order of statements is made there too.
@@ -45,7 +47,7 @@ export class RedriveCycle {
   private claimedLast = false;
   private readonly workerLane: Lane<Step>;
   private readonly claimLane: Lane<Step>;
-  private readonly settleLane: Lane<Step>;
+  private readonly settleLanes: readonly Lane<Step>[];
 
   constructor(
     @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
@@ -70,16 +72,18 @@ export class RedriveCycle {
       () => this.nextOfClaims(),
       () => this.restOfClaims(),
     );
-    this.settleLane = lane(
-      () => this.nextOfSettlings(),
-      () => this.restOfSettlings(),
+    this.settleLanes = Array.from({ length: SETTLINGS }, () =>
+      lane(
+        () => this.nextOfSettlings(),
+        () => this.restOfSettlings(),
+      ),
     );
   }
 
   start(): void {
     if (this.phase !== 'idle') return;
     this.phase = 'running';
-    const lanes = [this.workerLane, this.claimLane, this.settleLane];
+    const lanes = [this.workerLane, this.claimLane, ...this.settleLanes];
     this.loop = Promise.all(lanes.map((lane) => lane.run(() => this.isDrained())));
   }
 
@@ -172,7 +176,7 @@ export class RedriveCycle {
     if (!life) return undefined;
     const appetite = this.canClaim() ? this.backlog.appetite(life) : undefined;
     if (appetite) {
-      const isFirst = !this.settleLane.isBusy && !(this.claimedLast && this.canSettle(life));
+      const isFirst = !this.isSettling && !(this.claimedLast && this.canSettle(life));
       return appetite.total >= MANY || isFirst ? 'claim' : undefined;
     }
     const mayLook = phase === 'running' && this.lookWanted && this.troubles.allow('look');
@@ -185,12 +189,16 @@ export class RedriveCycle {
     const { life } = this;
     if (!life || !this.canSettle(life)) return undefined;
     const wantsToClaim = this.canClaim() && this.backlog.appetite(life) !== undefined;
-    const isFirst = !this.claimLane.isBusy && (this.claimedLast || !wantsToClaim);
-    return life.unsettled >= MANY || isFirst ? 'settle' : undefined;
+    const isFirst = !this.claimLane.isBusy && !this.isSettling && (this.claimedLast || !wantsToClaim);
+    return life.toSettle >= MANY || isFirst ? 'settle' : undefined;
+  }
+
+  private get isSettling(): boolean {
+    return this.settleLanes.some(({ isBusy }) => isBusy);
   }
 
   private canSettle(life: WorkerLife): boolean {
-    return this.troubles.allow('settle') && life.hasToSettle;
+    return this.troubles.allow('settle') && life.toSettle > 0;
   }
 
   private canClaim(): boolean {

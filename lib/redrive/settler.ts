@@ -33,15 +33,14 @@ export class Settler {
     private readonly events: RedoEvents,
   ) {}
 
-  /** Settles everything that ended. */
+  /** Settles everything that ended and that no other settling has. */
   async settle(life: WorkerLife): Promise<void> {
-    const leaving = life.toSettle();
+    const leaving = life.takeToSettle();
     const told = this.settlements(life, leaving);
     const turn = life.turns.next();
     try {
       const sentAt = performance.now();
       const { written, locked } = await this.send(life, leaving, told, turn);
-      this.refused = undefined;
       if (life.over) return;
       life.lease.renewed(sentAt);
       for (const { task } of leaving)
@@ -52,6 +51,7 @@ export class Settler {
         if (!written.has(task.id) && !locked.has(task.id)) this.backlog.expect(task.redoTaskId);
       this.tell(told.filter(({ task }) => written.has(task.id)));
     } finally {
+      life.settlingEnded(leaving);
       turn.leave();
     }
   }
@@ -90,11 +90,15 @@ export class Settler {
   ): Promise<Settled> {
     const { dialect } = this.database;
     const settling = this.settling(life, leaving, told);
+    const { refused } = this;
     try {
-      return await this.database.transaction(
+      const settled = await this.database.transaction(
         (tries) => settle(dialect, life.identity, turn, atTry(tries, settling)),
         life.patience,
       );
+      // A settling beside the one that was refused tells nothing of it.
+      if (refused) this.refused = undefined;
+      return settled;
     } catch (error) {
       if (dialect.isRefused(error) && !dialect.isRolledBack(error)) this.refused = (error as Error).message;
       throw error;

@@ -57,6 +57,8 @@ export class WorkerLife implements OwnTasks {
   private readonly runningById = new Map<number, RunningTask>();
   /** Those of them whose handlers have ended. */
   private readonly ended = new Map<number, RunningTask>();
+  /** Those of both that are being settled. */
+  private readonly leaving = new Set<number>();
   /** Tasks whose rows somebody else had locked when they were to be settled → when to try again. */
   private readonly locked = new Map<number, number>();
 
@@ -87,8 +89,9 @@ export class WorkerLife implements OwnTasks {
   hold(held: HeldTask): void {
     const { id } = held.task;
     this.heldById.set(id, held);
-    if (held.verdict) this.judged.set(id, held);
-    else this.judged.delete(id);
+    if (held.verdict) return void this.judged.set(id, held);
+    this.judged.delete(id);
+    this.leaving.delete(id);
   }
 
   /** Its handler is about to begin. */
@@ -111,6 +114,7 @@ export class WorkerLife implements OwnTasks {
   forget(id: number): void {
     if (this.heldById.delete(id)) this.judged.delete(id);
     if (this.runningById.delete(id)) this.ended.delete(id);
+    this.leaving.delete(id);
     this.locked.delete(id);
   }
 
@@ -129,17 +133,22 @@ export class WorkerLife implements OwnTasks {
     return Math.min(...this.locked.values()) - performance.now();
   }
 
-  /** Tasks to settle: their handlers have ended, or they won't be begun. */
-  toSettle(): (HeldTask | RunningTask)[] {
-    const all = [...this.ended.values(), ...this.judged.values()];
-    if (this.locked.size === 0) return all;
-    const now = performance.now();
-    return all.filter(({ task }) => (this.locked.get(task.id) ?? 0) <= now);
+  /** How many tasks are to be settled, by nobody yet: their handlers have ended, or they won't be begun. */
+  get toSettle(): number {
+    if (this.locked.size > 0) return this.settleable().length;
+    return this.ended.size + this.judged.size - this.leaving.size;
   }
 
-  get hasToSettle(): boolean {
-    const all = this.ended.size + this.judged.size;
-    return this.locked.size === 0 ? all > 0 : this.toSettle().length > 0;
+  /** Takes all of them, until {@link settlingEnded}. */
+  takeToSettle(): (HeldTask | RunningTask)[] {
+    const taken = this.settleable();
+    for (const { task } of taken) this.leaving.add(task.id);
+    return taken;
+  }
+
+  /** What is still here of them is to be settled again. */
+  settlingEnded(taken: readonly (HeldTask | RunningTask)[]): void {
+    for (const { task } of taken) this.leaving.delete(task.id);
   }
 
   /** Handlers that still run. */
@@ -189,12 +198,13 @@ export class WorkerLife implements OwnTasks {
 
   ids(): Set<number> {
     const ids = new Set<number>();
-    for (const own of this.everything) for (const id of own.keys()) ids.add(id);
+    for (const own of [this.claimed, this.added, this.held, this.running])
+      for (const id of own.keys()) ids.add(id);
     return ids;
   }
 
   has(id: number): boolean {
-    return this.everything.some((own) => own.has(id));
+    return this.claimed.has(id) || this.added.has(id) || this.held.has(id) || this.running.has(id);
   }
 
   /**
@@ -221,8 +231,11 @@ export class WorkerLife implements OwnTasks {
     for (const { controller, outcome } of this.running.values()) if (!outcome) controller.abort(reason);
   }
 
-  private get everything(): readonly ReadonlyMap<number, unknown>[] {
-    return [this.claimed, this.added, this.held, this.running];
+  private settleable(): (HeldTask | RunningTask)[] {
+    const now = performance.now();
+    const isSettleable = ({ task: { id } }: HeldTask | RunningTask) =>
+      !this.leaving.has(id) && (this.locked.get(id) ?? 0) <= now;
+    return [...this.ended.values(), ...this.judged.values()].filter(isSettleable);
   }
 
   private activeOf(redoTaskId: string): number {

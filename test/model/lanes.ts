@@ -46,14 +46,30 @@ export function* nextOfSettlings(setting: Setting, state: State, index: number):
   const worker = state.workers[index]!;
   const { life, phase } = worker;
   if (life === null) return;
+  yield* settleCalls(setting, state, index);
+  if (phase === 'running' || txsOf(state, index).some((tx) => tx)) return;
   for (const ended of endings(setting, worker)) {
     const settlements = settlementsOf(setting, ended, life);
-    if (phase !== 'failed to hand back' && settlements.length > 0)
-      yield { kind: 'settle', life, settlements };
-    if (phase !== 'running' && txsOf(state, index).every((tx) => !tx)) {
-      const aborted = tasksOf(ended, 'running').filter((task) => (ended.has[task] as Running).outcome === '');
-      yield { kind: 'handBack', life, settlements, aborted };
-    }
+    const aborted = tasksOf(ended, 'running').filter((task) => (ended.has[task] as Running).outcome === '');
+    yield { kind: 'handBack', life, settlements, aborted };
+  }
+}
+
+/** The same of the other loop; which of the two is the first makes no difference. */
+export function* nextOfMoreSettlings(setting: Setting, state: State, index: number): Generator<WorkerCall> {
+  if (txIn(state, index, 'settlings')) yield* settleCalls(setting, state, index);
+}
+
+function* settleCalls(setting: Setting, state: State, index: number): Generator<WorkerCall> {
+  const worker = state.workers[index]!;
+  const { life, phase } = worker;
+  if (life === null || phase === 'failed to hand back' || isHandingBack(state, index)) return;
+  const leaving = txsOf(state, index).flatMap((tx) =>
+    tx?.call.kind === 'settle' && tx.call.life === life ? tx.call.settlements.map(({ task }) => task) : [],
+  );
+  for (const ended of endings(setting, worker)) {
+    const settlements = settlementsOf(setting, ended, life).filter(({ task }) => !leaving.includes(task));
+    if (settlements.length > 0) yield { kind: 'settle', life, settlements };
   }
 }
 

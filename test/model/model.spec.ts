@@ -13,7 +13,7 @@ describe('in every state of the claim protocol its promises are kept, and all ta
   const cases: readonly Case[] = [
     ['if nothing goes wrong', {}, 63],
     ['if a worker is killed', { kills: 1 }, 2_235],
-    ['if a lease runs out', { lapses: 1 }, 19_281],
+    ['if a lease runs out', { lapses: 1 }, 19_386],
     ['if an answer never comes, or words come late', { lostAnswers: 1 }, 2_643],
     ['if that happens while a worker stops', { lostAnswers: 1, stops: 1 }, 22_913],
     ['if a person discards and retries', { discards: 1, retries: 1 }, 18_013],
@@ -34,13 +34,13 @@ describe('in every state of the claim protocol its promises are kept, and all ta
     [
       'if the lease of a worker with two tasks runs out',
       { lapses: 1 },
-      6_372,
+      17_854,
       { ...two, maxAttempts: 1, outcomes: ['failed'] },
     ],
     [
       'if a worker is killed, and a lease runs out',
       { kills: 1, lapses: 1 },
-      105_916,
+      106_718,
       { outcomes: ['failed'] },
     ],
     [
@@ -56,7 +56,7 @@ describe('in every state of the claim protocol its promises are kept, and all ta
       { maxAttempts: 1, outcomes: ['failed'] },
     ],
     ['if a worker adds a task and begins it at once, and is killed', { additions: 1, kills: 1 }, 2_709],
-    ['if its lease runs out meanwhile', { additions: 1, lapses: 1 }, 21_451],
+    ['if its lease runs out meanwhile', { additions: 1, lapses: 1 }, 21_556],
     [
       'if an answer to that never comes while a worker stops',
       { additions: 1, lostAnswers: 1, stops: 1 },
@@ -65,7 +65,19 @@ describe('in every state of the claim protocol its promises are kept, and all ta
     [
       'if an answer to that never comes while another task is due',
       { additions: 1, lostAnswers: 1 },
-      9_665,
+      10_677,
+      { ...two, maxAttempts: 1, outcomes: ['failed'] },
+    ],
+    [
+      'if an answer never comes to one of two settlings side by side',
+      { lostAnswers: 1 },
+      74_916,
+      { ...two, outcomes: ['failed'] },
+    ],
+    [
+      'if that happens while their worker stops',
+      { lostAnswers: 1, stops: 1 },
+      17_425,
       { ...two, maxAttempts: 1, outcomes: ['failed'] },
     ],
     ['with three workers, if one is killed', { kills: 1 }, 3_425, { workers: 3 }],

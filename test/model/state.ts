@@ -209,8 +209,8 @@ export const withWorker = (state: State, index: number, worker: Worker): State =
   workers: withItem(state.workers, index, worker),
 });
 
-/** One keeps a worker alive and begins what it holds, one claims, one settles. */
-export const LANES = ['life', 'claims', 'settlings'] as const;
+/** One keeps a worker alive and begins what it holds, one claims, two settle. */
+export const LANES = ['life', 'claims', 'settlings', 'more settlings'] as const;
 export type Lane = (typeof LANES)[number];
 
 export const placeOf = (index: number, lane: Lane): number => LANES.length * index + LANES.indexOf(lane);

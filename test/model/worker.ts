@@ -1,7 +1,7 @@
 import { answered, run } from './answers.js';
 import { commit, mayBegin } from './audit.js';
 import { isAutocommit, lifeOf, type WorkerCall } from './calls.js';
-import { nextOfClaims, nextOfSettlings, nextOfWorker } from './lanes.js';
+import { nextOfClaims, nextOfMoreSettlings, nextOfSettlings, nextOfWorker } from './lanes.js';
 import type { Setting } from './session.js';
 import {
   type Lane,
@@ -19,7 +19,12 @@ import { named } from './statements.js';
 import type { Step, Waiting } from './step.js';
 import { afterCommit, isWritten, opened, proceed, type Progress } from './transaction.js';
 
-const NEXT = { life: nextOfWorker, claims: nextOfClaims, settlings: nextOfSettlings };
+const NEXT = {
+  life: nextOfWorker,
+  claims: nextOfClaims,
+  settlings: nextOfSettlings,
+  'more settlings': nextOfMoreSettlings,
+};
 
 /** What a worker can do next: each of its lanes one thing at a time with the database (lib/redrive/redrive.cycle.ts). */
 export function* workerSteps(
