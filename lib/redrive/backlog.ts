@@ -28,7 +28,7 @@ export class Backlog {
   /** How many of each type the other workers have. */
   heldElsewhere: ReadonlyMap<string, number> = new Map();
 
-  /** Counts the calls of `expectAll`: what was asked before the last one must not undo it. */
+  /** Counts the calls of `forget`: what was asked before the last one must not undo it. */
   epoch = 0;
 
   private paused: ReadonlySet<string> = new Set();
@@ -51,11 +51,21 @@ export class Backlog {
     else this.due.mark(redoTaskId);
   }
 
-  /** Everything may be due, also what was paused when it was last looked at. */
-  expectAll(): void {
+  /** More types than a claim asks for. */
+  get isOfMany(): boolean {
+    return this.registry.handledTypes().length > TYPES_AT_ONCE;
+  }
+
+  /** Nothing is known any more, but what is due: neither what was paused nor how far claims had come. */
+  forget(): void {
     this.paused = new Set();
     this.epoch += 1;
     this.frontier.clear();
+  }
+
+  /** Everything may be due, also what was paused when it was last looked at. */
+  expectAll(): void {
+    this.forget();
     for (const { redoTaskId } of this.registry.handledTypes()) this.due.mark(redoTaskId);
   }
 

@@ -123,7 +123,7 @@ export class RedriveCycle {
    */
   pass(): Promise<RedrivePass> {
     if (this.phase !== 'running') return Promise.reject(new RedoError(messages.notRunning()));
-    this.backlog.expectAll();
+    this.expectAll();
     const ended = this.passes.begin();
     this.bell.ring();
     return ended;
@@ -157,6 +157,13 @@ export class RedriveCycle {
     this.bell.ring();
   }
 
+  /** A claim asks for some of many types only: those that have anything are looked for first. */
+  private expectAll(): void {
+    if (!this.backlog.isOfMany) return this.backlog.expectAll();
+    this.backlog.forget();
+    this.lookWanted = true;
+  }
+
   /** It must not stop living: what this lane does is never held up by much. */
   private nextOfWorker(): Step | undefined {
     const { life } = this;
@@ -174,14 +181,16 @@ export class RedriveCycle {
   private nextOfClaims(): Step | undefined {
     const { life, phase } = this;
     if (!life) return undefined;
+    const mayLook = phase === 'running' && this.lookWanted && this.troubles.allow('look');
+    const hasRoom = this.backlog.room(life) > 0;
+    if (mayLook && hasRoom && this.backlog.isOfMany) return 'look';
     const appetite = this.canClaim() ? this.backlog.appetite(life) : undefined;
     if (appetite) {
       const isFirst = !this.isSettling && !(this.claimedLast && this.canSettle(life));
       return appetite.total >= MANY || isFirst ? 'claim' : undefined;
     }
-    const mayLook = phase === 'running' && this.lookWanted && this.troubles.allow('look');
-    if (mayLook && this.backlog.room(life) > 0) return 'look';
-    if (life.isEmpty && this.backlog.isEmpty) this.passes.finish();
+    if (mayLook && hasRoom) return 'look';
+    if (life.isEmpty && this.backlog.isEmpty && !this.lookWanted) this.passes.finish();
     return undefined;
   }
 

@@ -106,24 +106,40 @@ forEachDatabase((database) => {
     expect(claims).toEqual(claims.map((_, index) => (index % 2 === 0 ? 'lock' : 'look')));
   });
 
-  test('of many types a claim asks for ten, and the next one for those that follow', async () => {
-    const log = new StatementLog();
+  describe('of many types', () => {
     const types = range(25).map((index) => `job-${index}`);
-    const app = await start({
-      handlers: Object.fromEntries(types.map((type) => [type, () => {}])),
-      options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 100, batchSize: 100 },
-      dataSource: log.options(schema),
+
+    /** What each question of a pass asks for, first of all that of the look. */
+    const askedFor = async (tasks: Readonly<Record<string, number>>): Promise<Set<string>[]> => {
+      const log = new StatementLog();
+      const app = await start({
+        handlers: Object.fromEntries(types.map((type) => [type, () => {}])),
+        options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 100, batchSize: 100 },
+        dataSource: log.options(schema),
+      });
+      await app.redo.redrive();
+      const adding = await producer(...types);
+      for (const [type, count] of Object.entries(tasks)) await adding.redo.addRedoTasks(type, range(count));
+      log.clear();
+      expect(await app.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
+      return log
+        .matching(/'clock' AS kind/)
+        .map(({ values }) => new Set(values.flatMap((value) => String(value).match(/\bjob-\d+\b/g) ?? [])));
+    };
+
+    test('a claim asks for ten, and the next one for those that follow', async () => {
+      const [looked, ...claimed] = await askedFor(Object.fromEntries(types.map((type) => [type, 2])));
+      expect(looked).toEqual(new Set(types));
+      expect(claimed.slice(0, 2).map(({ size }) => size)).toEqual([10, 10]);
+      expect(new Set(claimed.slice(0, 3).flatMap((some) => [...some]))).toEqual(new Set(types));
     });
-    await app.redo.redrive();
-    const adding = await producer(...types);
-    for (const type of types) await adding.redo.addRedoTasks(type, [1, 2]);
-    log.clear();
-    expect(await app.redo.redrive()).toMatchObject({ claimed: 50, succeeded: 50 });
-    const asked = log
-      .matching(/'clock' AS kind/)
-      .map(({ values }) => new Set(values.flatMap((value) => String(value).match(/\bjob-\d+\b/g) ?? [])));
-    expect(asked.slice(0, 2).map(({ size }) => size)).toEqual([10, 10]);
-    expect(new Set(asked.slice(0, 3).flatMap((some) => [...some]))).toEqual(new Set(types));
+
+    test('a claim asks for those alone that have anything', async () => {
+      const [looked, ...claimed] = await askedFor({ 'job-7': 50 });
+      expect(looked).toEqual(new Set(types));
+      expect(claimed[0]).toEqual(new Set(['job-7']));
+      expect(claimed.every(({ size }) => size <= 1)).toBe(true);
+    });
   });
 
   describe('the lock row', () => {
