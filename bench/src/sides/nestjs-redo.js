@@ -10,6 +10,7 @@ const TUNED = [
   { concurrency: 1_000, batchSize: 2_000 },
   { concurrency: 2_000, batchSize: 4_000 },
   { concurrency: 4_000, batchSize: 8_000 },
+  { concurrency: 5_000, batchSize: 10_000 },
 ];
 /** What each of several processes has in hand, all others have to look past. */
 const MANY = [

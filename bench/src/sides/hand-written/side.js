@@ -6,6 +6,7 @@ const TUNED = [
   { batch: 1_000, lanes: 2 },
   { batch: 2_000, lanes: 2 },
   { batch: 4_000, lanes: 2 },
+  { batch: 5_000, lanes: 2 },
 ];
 
 /**
