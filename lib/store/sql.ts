@@ -3,26 +3,61 @@ export type SqlValue = string | number | null;
 /** Made in this file alone, out of template literals: no other object passes for one, nor does a string. */
 class Fragment {
   readonly #ours = true;
+  #flat: Flat | undefined;
 
-  /** @param pieces the text, cut where a value goes: one piece more than there are values */
+  /** @param strings the text, cut where a part goes: one more than there are parts */
   constructor(
-    readonly pieces: readonly string[],
-    readonly values: readonly SqlValue[],
+    private readonly strings: readonly string[],
+    private readonly parts: readonly Expression[],
   ) {}
 
   /** With `?` where a value goes. */
   get text(): string {
-    return this.pieces.join('?');
+    return this.flat.pieces.join('?');
   }
 
   /** With `$1`, `$2`, … where a value goes. */
   get numberedText(): string {
-    return this.pieces.reduce((text, piece, index) => `${text}$${index}${piece}`);
+    return this.flat.pieces.reduce((text, piece, index) => `${text}$${index}${piece}`);
+  }
+
+  get values(): readonly SqlValue[] {
+    return this.flat.values;
   }
 
   static is(part: unknown): part is Fragment {
     return typeof part === 'object' && part !== null && #ours in part && part.#ours;
   }
+
+  /** Only what is sent is spliced, once: the rows of an INSERT are fragments of fragments. */
+  private get flat(): Flat {
+    if (!this.#flat) {
+      this.#flat = { pieces: [''], values: [] };
+      this.appendTo(this.#flat);
+    }
+    return this.#flat;
+  }
+
+  private appendTo(flat: Flat): void {
+    const { pieces, values } = flat;
+    pieces[pieces.length - 1] += this.strings[0] ?? '';
+    this.parts.forEach((part, index) => {
+      const after = this.strings[index + 1] ?? '';
+      if (Fragment.is(part)) {
+        part.appendTo(flat);
+        pieces[pieces.length - 1] += after;
+      } else {
+        pieces.push(after);
+        values.push(part);
+      }
+    });
+  }
+}
+
+/** @property pieces the text, cut where a value goes: one more than there are values */
+interface Flat {
+  readonly pieces: string[];
+  readonly values: SqlValue[];
 }
 
 /** One SQL statement: its text, with places for values, and these in order. */
@@ -38,47 +73,23 @@ export type Separator = ' AND ' | ' OR ' | ' UNION ALL ' | ', ' | ' ';
  * A statement as it reads. What stands in `${}` becomes a parameter, unless it is a statement itself: that is spliced in.
  * No value can reach the text.
  */
-export function sql(strings: TemplateStringsArray, ...parts: readonly Expression[]): Statement {
-  const pieces = [strings[0] ?? ''];
-  const values: SqlValue[] = [];
-  parts.forEach((part, index) => {
-    const after = strings[index + 1] ?? '';
-    if (Fragment.is(part)) {
-      append(pieces, values, part);
-      pieces[pieces.length - 1] += after;
-    } else {
-      pieces.push(after);
-      values.push(part);
-    }
-  });
-  return new Fragment(pieces, values);
-}
+export const sql = (strings: TemplateStringsArray, ...parts: readonly Expression[]): Statement =>
+  new Fragment(strings, parts);
 
 /** Nothing, where a dialect has nothing to say. */
 export const nothing = sql``;
 
-export function joined(statements: readonly Statement[], separator: Separator): Statement {
-  const pieces = [''];
-  const values: SqlValue[] = [];
-  statements.forEach((statement, index) => {
-    if (index > 0) pieces[pieces.length - 1] += separator;
-    append(pieces, values, statement);
-  });
-  return new Fragment(pieces, values);
-}
+export const joined = (statements: readonly Statement[], separator: Separator): Statement =>
+  new Fragment(around(statements, separator), statements);
 
 /** `?, ?, ?` for an IN list. SQL has no empty one, so there is none here either. */
 export function list(values: readonly SqlValue[]): Statement {
   if (values.length === 0) throw new RangeError('an SQL list needs at least one value');
-  return new Fragment(['', ...values.slice(1).map(() => ', '), ''], values);
+  return new Fragment(around(values, ', '), values);
 }
 
-function append(pieces: string[], values: SqlValue[], added: Fragment): void {
-  const [first = '', ...others] = added.pieces;
-  pieces[pieces.length - 1] += first;
-  for (const piece of others) pieces.push(piece);
-  for (const value of added.values) values.push(value);
-}
+const around = ({ length }: readonly Expression[], separator: Separator): readonly string[] =>
+  length === 0 ? [''] : ['', ...Array<string>(length - 1).fill(separator), ''];
 
 /** One statement holds about so many characters of values: servers limit the size of a packet. */
 export const MOST_CHARACTERS = 1_000_000;
