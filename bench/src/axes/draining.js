@@ -1,5 +1,5 @@
 import { LONGEST } from '../warm-up.js';
-import { rateOf } from './rates.js';
+import { measuredRounds } from './measured-rounds.js';
 
 /**
  * A backlog drained by one process.
@@ -11,7 +11,10 @@ import { rateOf } from './rates.js';
 export async function drainBacklog(stand, { tasks, limit }, { types = ['bench'], busyTypes, slow } = {}) {
   const [worker] = await stand.open({ types });
   await worker.do('warmUp', { tasks, limit: LONGEST, types: busyTypes });
-  await worker.do('fill', { tasks, types: busyTypes });
-  const { result, usage } = await stand.measure([worker], () => worker.do('drain', { tasks, limit, slow }));
-  return { ...rateOf(result), usage };
+  return measuredRounds(async () => {
+    await worker.do('fill', { tasks, types: busyTypes });
+    const round = await stand.measure([worker], () => worker.do('drain', { tasks, limit, slow }));
+    await worker.do('rest');
+    return round;
+  });
 }

@@ -1,6 +1,7 @@
 import { inRounds, LONGEST, ROUNDS } from '../warm-up.js';
 import { bullmqAlways, bullmqEverysec, byHand, ours, peersOn, pgBoss } from './contestants.js';
-import { atLeast, rateOf } from './rates.js';
+import { measuredRounds } from './measured-rounds.js';
+import { atLeast } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
 export default {
@@ -27,11 +28,12 @@ export default {
       await worker.do('rest');
       return ms;
     });
-    await worker.do('fill', { tasks: some });
-    const { result, usage } = await stand.measure([worker], () =>
-      worker.do('failOnce', { tasks: some, limit }),
-    );
-    return { ...rateOf(result), usage };
+    return measuredRounds(async () => {
+      await worker.do('fill', { tasks: some });
+      const round = await stand.measure([worker], () => worker.do('failOnce', { tasks: some, limit }));
+      await worker.do('rest');
+      return round;
+    });
   },
   goals: (database) => [atLeast(2, ours(database), pgBoss)],
 };

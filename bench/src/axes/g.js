@@ -1,5 +1,5 @@
 import { bullmqAlways, byHand, graphileWorker, ours, peersOn } from './contestants.js';
-import { rateOf } from './rates.js';
+import { measuredRounds } from './measured-rounds.js';
 
 /** @returns {import('./axis.js').Axis} */
 const axis = ({ id, title, kind, peers }) => ({
@@ -22,12 +22,13 @@ const axis = ({ id, title, kind, peers }) => ({
     await worker.do('warmUp', { tasks, limit: 20_000 });
     return worker;
   },
-  async turn(stand, { tasks, limit }, worker) {
-    await worker.do('fill', { tasks });
-    const { result, usage } = await stand.measure([worker], () => worker.do('drain', { tasks, limit }));
-    await worker.do('rest');
-    return { ...rateOf(result), usage };
-  },
+  turn: (stand, { tasks, limit }, worker) =>
+    measuredRounds(async () => {
+      await worker.do('fill', { tasks });
+      const round = await stand.measure([worker], () => worker.do('drain', { tasks, limit }));
+      await worker.do('rest');
+      return round;
+    }),
   goals: (database) =>
     [ours(database), graphileWorker, bullmqAlways, ...peersOn(database)].map(({ key, role }) => ({
       ...(role === 'ours' ? { atLeast: 0.9 } : { told: true }),

@@ -2,15 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openSnapshot } from '../servers/snapshot.js';
 import { LONGEST, ROUNDS as WARM_UP } from '../warm-up.js';
 import { byHand, ours } from './contestants.js';
+import { asOne, MEASURED } from './measured-rounds.js';
 import { atLeast, rateOf } from './rates.js';
 
 /** So many rounds of the usual number of tasks pass while the snapshot is open: 500,000. */
 const ROUNDS = 25;
 /**
- * These are spread over the time; those that follow warm up, and the last one is measured, as on C: idle for 20 s before a round,
+ * These are spread over the time; those that follow warm up, and the last ones are measured, as on C: idle for 20 s before a round,
  * both sides on PostgreSQL drained a third slower without any snapshot.
  */
-const SPREAD = ROUNDS - WARM_UP - 1;
+const SPREAD = ROUNDS - WARM_UP - MEASURED;
 
 /** @type {import('./axis.js').Axis} */
 export default {
@@ -25,20 +26,18 @@ export default {
     await worker.do('warmUp', { tasks, limit: LONGEST });
     const snapshot = await openSnapshot(stand.contestant.store, stand.url);
     const openedAt = performance.now();
-    const rates = [];
-    let last;
+    const rounds = [];
     for (let round = 1; round <= ROUNDS; round += 1) {
       const next = openedAt + snapshotMinutes * 60_000 * Math.min(1, round / SPREAD);
       await pause(Math.max(1, next - performance.now()));
       await worker.do('fill', { tasks });
-      last = await stand.measure([worker], () => worker.do('drain', { tasks, limit }));
-      rates.push(rateOf(last.result).value);
+      rounds.push(await stand.measure([worker], () => worker.do('drain', { tasks, limit })));
       await worker.do('rest');
     }
     await snapshot.close();
+    const rates = rounds.map(({ result }) => rateOf(result).value);
     return {
-      ...rateOf(last.result),
-      usage: last.usage,
+      ...asOne(rounds.slice(-MEASURED)),
       details: { 'first round': rates[0], slowest: Math.min(...rates), minutes: snapshotMinutes },
     };
   },

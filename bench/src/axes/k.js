@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { LONGEST } from '../warm-up.js';
 import { byHand, ours } from './contestants.js';
 import { rateOf } from './rates.js';
 
@@ -16,9 +17,10 @@ const axis = ({ id, title, use, contestants }) => ({
   use,
   runs: 1,
   contestants,
-  async turn(stand, { backlog }) {
+  async turn(stand, { tasks, backlog }) {
     const [worker] = await stand.open();
     const [producer] = await stand.open({ worker: false });
+    await worker.do('warmUp', { tasks, limit: LONGEST });
     const { result, usage } = await stand.measure([worker], () => straightThrough(worker, producer, backlog));
     const { early, late } = result;
     return {

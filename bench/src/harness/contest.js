@@ -4,7 +4,7 @@ import { Stand } from './stand.js';
 /** A turn in which others used more than this share of the machine is repeated. */
 export const DISTURBED = 0.1;
 /** Candidates for the best settings are tried so often, those that are left far behind by then no more. */
-const TRIALS = 3;
+const TRIALS = 2;
 const FAR_BEHIND = 0.75;
 /** A candidate that takes longer is too slow anyway, ms. */
 const LONGEST_TRIAL = 8_000;
