@@ -28,14 +28,21 @@ async function bench({ databases, axes, runs, repeats, scale, sides, libraries, 
   const progress = new Progress();
   const contest = new Contest({ servers, loadSide, scale, runs, repeats, progress, profile });
   const results = [];
-  for (const axis of axes) {
-    const contestants = contestantsOf(axis, databases, sides, packed);
-    if (contestants.length === 0) continue;
-    results.push({ axis, entries: await contest.hold(axis, contestants) });
+  for (const compared of inComparison(axes)) {
+    const events = compared
+      .map((axis) => ({ axis, contestants: contestantsOf(axis, databases, sides, packed) }))
+      .filter(({ contestants }) => contestants.length > 0);
+    results.push(...(await contest.hold(events)));
     const machine = await describeMachine(servers, packed, loadSide, results);
-    report({ machine, databases, scale, runs, results, name, folder });
+    report({ machine, databases, scale, runs, results, latest: events.length, name, folder });
   }
   await servers.stop();
+}
+
+/** An axis, and with it those that are told as shares of it. */
+function inComparison(axes) {
+  const first = axes.filter(({ shareOf }) => !axes.some(({ id }) => id === shareOf));
+  return first.map((axis) => [axis, ...axes.filter(({ shareOf }) => shareOf === axis.id)]);
 }
 
 /** Each once, though several databases may want the same peer; each of several libraries by itself. */

@@ -11,9 +11,9 @@
  * @property {boolean} [lowerIsBetter]
  * @property {(database: string) => import('./contestants.js').Contestant[]} contestants
  * @property {number} [runs] where one turn takes so long that there are no more
- * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<unknown>} [prepare] what all turns of a
- * contestant share; without it each turn has a fresh database and fresh processes
- * @property {(stand: import('../harness/stand.js').Stand, scale: Scale, prepared?: unknown) => Promise<Turn>} turn one measurement
+ * @property {string} [shareOf] the axis that its goals divide by: turns on both are taken one after the other
+ * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<Turn>} turn one measurement, in fresh processes on
+ * a fresh database
  * @property {(database: string) => import('./rates.js').Goal[]} goals
  *
  * @typedef {object} Scale how much work

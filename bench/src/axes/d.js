@@ -11,6 +11,7 @@ const axis = (count) => ({
   title: count === 1 ? 'drain, 1 process, looked at from outside' : `drain, ${count} processes`,
   unit: 'tasks/s',
   use: 'many',
+  ...(count > 1 && { shareOf: 'D1' }),
   contestants: (database) => [ours(database), byHand(database), graphileWorker],
   async turn(stand, { tasks, limit }) {
     const workers = await stand.open({ count });

@@ -1,5 +1,5 @@
 import { bullmqAlways, byHand, graphileWorker, ours, peersOn } from './contestants.js';
-import { measuredRounds } from './measured-rounds.js';
+import { drainBacklog } from './draining.js';
 
 /** @returns {import('./axis.js').Axis} */
 const axis = ({ id, title, kind, peers }) => ({
@@ -15,20 +15,8 @@ const axis = ({ id, title, kind, peers }) => ({
       ['graphile-worker', 'serenis', 'bullmq'].includes(side),
     ),
   ],
-  /** Once for all turns: what is in the way stays. */
-  async prepare(stand, { tasks, backlog }) {
-    const [worker] = await stand.open();
-    await worker.do('fill', { tasks: backlog, kind });
-    await worker.do('warmUp', { tasks, limit: 20_000 });
-    return worker;
-  },
-  turn: (stand, { tasks, limit }, worker) =>
-    measuredRounds(async () => {
-      await worker.do('fill', { tasks });
-      const round = await stand.measure([worker], () => worker.do('drain', { tasks, limit }));
-      await worker.do('rest');
-      return round;
-    }),
+  shareOf: 'C',
+  turn: (stand, scale) => drainBacklog(stand, scale, { inTheWay: kind }),
   goals: (database) =>
     [ours(database), graphileWorker, bullmqAlways, ...peersOn(database)].map(({ key, role }) => ({
       ...(role === 'ours' ? { atLeast: 0.9 } : { told: true }),

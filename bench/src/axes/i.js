@@ -11,6 +11,7 @@ const axis = (id, title, busyTypes) => ({
   title,
   unit: 'tasks/s',
   use: 'tuned',
+  shareOf: 'C',
   contestants: (database) => [ours(database)],
   turn: (stand, scale) => drainBacklog(stand, scale, { types: TYPES, busyTypes }),
   goals: (database) => [atLeast(0.85, ours(database), ours(database), 'C')],

@@ -31,11 +31,28 @@ export class Contest {
   }
 
   /**
-   * @param {import('../axes/axis.js').Axis} axis
-   * @param {readonly import('../axes/contestants.js').Contestant[]} contestants
-   * @returns {Promise<{ contestant: object, settings: object, runs: object[], failure?: string }[]>}
+   * Axes that are compared with one another, since the machine's own speed moves within minutes: a contestant takes its turns on all of
+   * them one after the other, then the next contestant does.
+   *
+   * @param {readonly Event[]} events
+   * @returns {Promise<{ axis: import('../axes/axis.js').Axis, entries: Entry[] }[]>}
+   *
+   * @typedef {{ axis: import('../axes/axis.js').Axis, contestants: readonly import('../axes/contestants.js').Contestant[] }} Event
+   * @typedef {{ contestant: object, settings: object, runs: object[], failure?: string }} Entry
    */
-  async hold(axis, contestants) {
+  async hold(events) {
+    const results = [];
+    for (const { axis, contestants } of events)
+      results.push({ axis, entries: await this.#entriesOf(axis, contestants) });
+    for (let run = 1; run <= this.runs; run += 1)
+      for (const { axis, entry } of contestantByContestant(results))
+        if (run <= this.#runsOf(axis)) await this.#orElse(entry, () => this.#take(axis, entry, run));
+    return results;
+  }
+
+  #runsOf = (axis) => Math.min(this.runs, axis.runs ?? Infinity);
+
+  async #entriesOf(axis, contestants) {
     const entries = [];
     for (const contestant of contestants) {
       const entry = { contestant, runs: [] };
@@ -44,17 +61,14 @@ export class Contest {
         entry.settings = await this.#settingsFor(axis, contestant);
       });
     }
-    const runs = Math.min(this.runs, axis.runs ?? Infinity);
-    for (let run = 1; run <= runs; run += 1)
-      for (const entry of entries)
-        await this.#orElse(entry, async () => {
-          this.progress.say(axis, `${run}/${runs}`, entry.contestant);
-          const taken = await this.#undisturbed(axis, entry);
-          this.progress.tell(axis, taken);
-          entry.runs.push(taken);
-        });
-    for (const { kept } of entries) await kept?.stand.close();
     return entries;
+  }
+
+  async #take(axis, entry, run) {
+    this.progress.say(axis, `${run}/${this.#runsOf(axis)}`, entry.contestant);
+    const taken = await this.#undisturbed(axis, entry);
+    this.progress.tell(axis, taken);
+    entry.runs.push(taken);
   }
 
   /** A side that fails takes no further part in this axis, and its error is told; the others go on. */
@@ -82,16 +96,13 @@ export class Contest {
   async #turn(axis, entry, wanted) {
     const { most = Infinity } = await this.loadSide(entry.contestant.side);
     const scale = { ...wanted, tasks: Math.min(wanted.tasks, most) };
-    const stand =
-      entry.kept?.stand ??
-      new Stand(this.servers, entry.contestant, entry.settings, entry.runs && this.profile);
+    const stand = new Stand(this.servers, entry.contestant, entry.settings, entry.runs && this.profile);
     try {
-      if (axis.prepare) entry.kept ??= { stand, prepared: await axis.prepare(stand, scale) };
-      const turn = await axis.turn(stand, scale, entry.kept?.prepared);
+      const turn = await axis.turn(stand, scale);
       if (!Number.isFinite(turn.value)) throw new Error(`did nothing within ${scale.limit / 1_000} s`);
       return turn;
     } finally {
-      if (!entry.kept) await stand.close();
+      await stand.close();
     }
   }
 
@@ -132,6 +143,13 @@ export class Contest {
       this.progress.tellFailure(String(error?.message ?? error));
     }
   }
+}
+
+/** Every axis of the first contestant, then of the next. */
+function contestantByContestant(results) {
+  const all = results.flatMap(({ axis, entries }) => entries.map((entry) => ({ axis, entry })));
+  const keys = [...new Set(all.map(({ entry }) => entry.contestant.key))];
+  return keys.flatMap((key) => all.filter(({ entry }) => entry.contestant.key === key));
 }
 
 const meanOf = ({ values }) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -8,8 +8,8 @@ import { table } from './table.js';
 /** The axes of the chart that the README shows. */
 const OVERVIEW = ['C', 'C1', 'A', 'B'];
 
-/** After every axis, so that a run that is broken off leaves what it had. */
-export function report({ machine, databases, scale, runs, results, name, folder }) {
+/** After every axis and those that are compared with it, so that a run that is broken off leaves what it had. */
+export function report({ machine, databases, scale, runs, results, latest, name, folder }) {
   const figures = results.map(({ axis, entries }) => ({
     id: axis.id,
     title: axis.title,
@@ -27,11 +27,12 @@ export function report({ machine, databases, scale, runs, results, name, folder 
     join(folder, `${name}.json`),
     `${JSON.stringify({ machine, scale, runs, axes: figures }, null, 2)}\n`,
   );
-  const latest = figures.at(-1);
-  writeFileSync(join(folder, ['bench', ...databases, latest.id].join('-') + '.svg'), chart([latest]));
+  const news = figures.slice(figures.length - latest);
+  for (const figure of news)
+    writeFileSync(join(folder, ['bench', ...databases, figure.id].join('-') + '.svg'), chart([figure]));
   const shown = figures.filter(({ id }) => OVERVIEW.includes(id));
   if (shown.length > 1) writeFileSync(join(folder, `${name}.svg`), chart(shown));
-  process.stdout.write(`\n${table(latest)}\n`);
+  for (const figure of news) process.stdout.write(`\n${table(figure)}\n`);
 }
 
 /** Several databases may tell of the same peer. */
