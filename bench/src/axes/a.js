@@ -1,4 +1,4 @@
-import { addTasks } from './adding.js';
+import { addingOf } from './adding.js';
 import { bullmqAlways, bullmqEverysec, byHand, ours, peersOn } from './contestants.js';
 import { atLeast } from './rates.js';
 
@@ -15,7 +15,7 @@ export default {
     bullmqEverysec,
     ...peersOn(database),
   ],
-  turn: (stand, { tasks, limit }) => addTasks(stand, 'addOneByOne', { tasks, callers: 50, limit }),
+  rounds: (stand, { tasks, limit }) => addingOf(stand, 'addOneByOne', { tasks, callers: 50, limit }),
   goals: (database) => [
     ...(database === 'mariadb' ? [atLeast(1.2, ours(database), bullmqAlways)] : []),
     ...peersOn(database).map((peer) => atLeast(4, ours(database), peer)),

@@ -1,4 +1,4 @@
-import { addTasks } from './adding.js';
+import { addingOf } from './adding.js';
 import { byHand, ours } from './contestants.js';
 import { atLeast } from './rates.js';
 
@@ -12,7 +12,8 @@ const axis = (id, title, operation) => ({
   unit: 'tasks/s',
   use: 'default',
   contestants: (database) => [ours(database), byHand(database)],
-  turn: (stand, { tasks, limit }) => addTasks(stand, operation, { tasks: tasks * SHARE, callers: 1, limit }),
+  rounds: (stand, { tasks, limit }) =>
+    addingOf(stand, operation, { tasks: tasks * SHARE, callers: 1, limit }),
   goals: (database) => [atLeast(0.8, ours(database), byHand(database))],
 });
 

@@ -11,9 +11,11 @@
  * @property {boolean} [lowerIsBetter]
  * @property {(database: string) => import('./contestants.js').Contestant[]} contestants
  * @property {number} [runs] where one turn takes so long that there are no more
- * @property {string} [shareOf] the axis that its goals divide by: turns on both are taken one after the other
- * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<Turn>} turn one measurement, in fresh processes on
- * a fresh database
+ * @property {string} [shareOf] the axis that its goals divide by: their rounds alternate
+ * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<import('../harness/rounds.js').Work>} [rounds] what
+ * is done in each round of a turn; each turn has fresh processes on a fresh database
+ * @property {(rounds: readonly import('../harness/rounds.js').Round[]) => Record<string, number>} [details] of a turn
+ * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<Turn>} [turn] where a turn has no rounds
  * @property {(database: string) => import('./rates.js').Goal[]} goals
  *
  * @typedef {object} Scale how much work

@@ -1,4 +1,4 @@
-import { addTasks } from './adding.js';
+import { addingOf } from './adding.js';
 import { bullmqAlways, byHand, graphileWorker, ours, peersOn, pgBoss } from './contestants.js';
 import { atLeast } from './rates.js';
 
@@ -19,7 +19,7 @@ export default {
     ...peersOn(database).filter(({ side }) => side !== 'sidequest'),
   ],
   // A second or more each, so three times as many.
-  turn: (stand, { tasks, limit }) => addTasks(stand, 'addInBulk', { tasks: 3 * tasks, size: SIZE, limit }),
+  rounds: (stand, { tasks, limit }) => addingOf(stand, 'addInBulk', { tasks: 3 * tasks, size: SIZE, limit }),
   goals: (database) => [
     ...(database === 'mariadb' ? [atLeast(1.3, ours(database), graphileWorker)] : []),
     atLeast(0.75, ours(database), byHand(database)),

@@ -7,7 +7,7 @@ import {
   peersOn,
   pgBoss,
 } from './contestants.js';
-import { drainBacklog } from './draining.js';
+import { drainingOf } from './draining.js';
 import { atLeast } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
@@ -25,7 +25,7 @@ export default {
     bullmqEverysec,
     ...peersOn(database),
   ],
-  turn: (stand, scale) => drainBacklog(stand, scale),
+  rounds: (stand, scale) => drainingOf(stand, scale),
   goals: (database) => [
     atLeast(database === 'mysql' ? 0.8 : 1.5, ours(database), graphileWorker),
     ...(database === 'mysql' ? [atLeast(3, ours(database), peersOn('mysql')[0])] : []),

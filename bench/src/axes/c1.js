@@ -1,5 +1,5 @@
 import { bullmqAlways, bullmqEverysec, graphileWorker, ours, peersOn, pgBoss } from './contestants.js';
-import { drainBacklog } from './draining.js';
+import { drainingOf } from './draining.js';
 import { atLeast } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
@@ -16,7 +16,7 @@ export default {
     pgBoss,
     ...peersOn(database),
   ],
-  turn: (stand, scale) => drainBacklog(stand, scale),
+  rounds: (stand, scale) => drainingOf(stand, scale),
   goals: (database) =>
     database === 'postgres' ? [] : [atLeast(database === 'mariadb' ? 2 : 1, ours(database), bullmqAlways)],
 };

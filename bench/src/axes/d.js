@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { inRounds, LONGEST_TOGETHER, ROUNDS } from '../warm-up.js';
+import { WARM_UP } from '../harness/rounds.js';
 import { byHand, graphileWorker, ours } from './contestants.js';
-import { measuredRounds } from './measured-rounds.js';
 import { atLeast } from './rates.js';
+
+/** ms */
+const LONGEST_WARM_UP = 20_000;
 
 /** @returns {import('./axis.js').Axis} */
 const axis = (count) => ({
@@ -13,27 +15,20 @@ const axis = (count) => ({
   use: 'many',
   ...(count > 1 && { shareOf: 'D1' }),
   contestants: (database) => [ours(database), byHand(database), graphileWorker],
-  async turn(stand, { tasks, limit }) {
-    const workers = await stand.open({ count });
+  async rounds(stand, { tasks, limit }) {
+    const processes = await stand.open({ count });
     // Twice as many, so that several processes have something to do.
     const some = 2 * tasks;
-    // Each process is to be as warm as one alone is on C, where a round is half of this.
-    await inRounds(Math.ceil((ROUNDS * count) / 2), LONGEST_TOGETHER, async () => {
-      await workers[0].do('fill', { tasks: some });
-      const { ms } = await together(workers, some, limit);
-      await Promise.all(workers.map((one) => one.do('rest')));
-      return ms;
-    });
-    const shares = [];
-    const turn = await measuredRounds(async () => {
-      await workers[0].do('fill', { tasks: some });
-      const round = await stand.measure(workers, () => together(workers, some, limit));
-      await Promise.all(workers.map((one) => one.do('rest')));
-      shares.push(round.result.smallestShare);
-      return round;
-    });
-    return { ...turn, details: { 'smallest share': Math.min(...shares) } };
+    return {
+      processes,
+      before: () => processes[0].do('fill', { tasks: some }),
+      work: () => together(processes, some, limit),
+      after: () => Promise.all(processes.map((one) => one.do('rest'))),
+      // Each process is to be as warm as one alone is on C, where a round is half of this.
+      warmUp: { rounds: Math.ceil((WARM_UP.rounds * count) / 2), longest: LONGEST_WARM_UP },
+    };
   },
+  details: (rounds) => ({ 'smallest share': Math.min(...rounds.map(({ result }) => result.smallestShare)) }),
   goals: (database) => [
     ...(count === 1 ? [] : [atLeast(0.9, ours(database), ours(database), 'D1')]),
     ...(count === 4 ? [atLeast(1.3, ours(database), graphileWorker)] : []),

@@ -1,6 +1,4 @@
-import { inRounds, LONGEST, ROUNDS } from '../warm-up.js';
 import { bullmqAlways, bullmqEverysec, byHand, ours, peersOn, pgBoss } from './contestants.js';
-import { measuredRounds } from './measured-rounds.js';
 import { atLeast } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
@@ -18,22 +16,15 @@ export default {
     bullmqEverysec,
     ...peersOn(database).filter(({ side }) => side === 'serenis' || side === 'sidequest'),
   ],
-  async turn(stand, { tasks, limit }) {
+  async rounds(stand, { tasks, limit }) {
     const [worker] = await stand.open();
     const some = tasks / 4;
-    // Each may take as long as what is measured: of a round that is cut, tasks would be left that have failed already.
-    await inRounds(ROUNDS, LONGEST, async () => {
-      await worker.do('fill', { tasks: some });
-      const { ms } = await worker.do('failOnce', { tasks: some, limit });
-      await worker.do('rest');
-      return ms;
-    });
-    return measuredRounds(async () => {
-      await worker.do('fill', { tasks: some });
-      const round = await stand.measure([worker], () => worker.do('failOnce', { tasks: some, limit }));
-      await worker.do('rest');
-      return round;
-    });
+    return {
+      processes: [worker],
+      before: () => worker.do('fill', { tasks: some }),
+      work: () => worker.do('failOnce', { tasks: some, limit }),
+      after: () => worker.do('rest'),
+    };
   },
   goals: (database) => [atLeast(2, ours(database), pgBoss)],
 };

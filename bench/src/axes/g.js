@@ -1,5 +1,5 @@
 import { bullmqAlways, byHand, graphileWorker, ours, peersOn } from './contestants.js';
-import { drainBacklog } from './draining.js';
+import { drainingOf } from './draining.js';
 
 /** @returns {import('./axis.js').Axis} */
 const axis = ({ id, title, kind, peers }) => ({
@@ -16,7 +16,7 @@ const axis = ({ id, title, kind, peers }) => ({
     ),
   ],
   shareOf: 'C',
-  turn: (stand, scale) => drainBacklog(stand, scale, { inTheWay: kind }),
+  rounds: (stand, scale) => drainingOf(stand, scale, { inTheWay: kind }),
   goals: (database) =>
     [ours(database), graphileWorker, bullmqAlways, ...peersOn(database)].map(({ key, role }) => ({
       ...(role === 'ours' ? { atLeast: 0.9 } : { told: true }),

@@ -1,5 +1,5 @@
 import { ours } from './contestants.js';
-import { drainBacklog } from './draining.js';
+import { drainingOf } from './draining.js';
 import { atLeast } from './rates.js';
 
 const TYPES = Array.from({ length: 50 }, (_, index) => `bench-${index + 1}`);
@@ -13,7 +13,7 @@ const axis = (id, title, busyTypes) => ({
   use: 'tuned',
   shareOf: 'C',
   contestants: (database) => [ours(database)],
-  turn: (stand, scale) => drainBacklog(stand, scale, { types: TYPES, busyTypes }),
+  rounds: (stand, scale) => drainingOf(stand, scale, { types: TYPES, busyTypes }),
   goals: (database) => [atLeast(0.85, ours(database), ours(database), 'C')],
 });
 

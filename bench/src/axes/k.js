@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { LONGEST } from '../warm-up.js';
+import { warmUp } from '../harness/rounds.js';
 import { byHand, ours } from './contestants.js';
+import { drainingBy } from './draining.js';
 import { rateOf } from './rates.js';
 
 /** Tasks after which memory is looked at first, and that wait at most. */
@@ -17,10 +18,10 @@ const axis = ({ id, title, use, contestants }) => ({
   use,
   runs: 1,
   contestants,
-  async turn(stand, { tasks, backlog }) {
+  async turn(stand, { tasks, limit, backlog }) {
     const [worker] = await stand.open();
     const [producer] = await stand.open({ worker: false });
-    await worker.do('warmUp', { tasks, limit: LONGEST });
+    await warmUp(stand, drainingBy(worker, { tasks, limit }));
     const { result, usage } = await stand.measure([worker], () => straightThrough(worker, producer, backlog));
     const { early, late } = result;
     return {

@@ -1,5 +1,5 @@
 import { bullmqAlways, graphileWorker, ours, peersOn } from './contestants.js';
-import { drainBacklog } from './draining.js';
+import { drainingOf } from './draining.js';
 
 const SLOW = 100;
 /** What 500 handlers of 100 ms can do. */
@@ -17,7 +17,7 @@ export default {
     graphileWorker,
     ...peersOn(database).filter(({ side }) => side === 'serenis'),
   ],
-  turn: (stand, scale) => drainBacklog(stand, scale, { slow: SLOW }),
+  rounds: (stand, scale) => drainingOf(stand, scale, { slow: SLOW }),
   goals: (database) => {
     const { key } = ours(database);
     return [{ atLeast: 0.95, of: key, over: key, axis: 'C', cap: IDEAL }];

@@ -1,23 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { inRounds, ROUNDS } from '../warm-up.js';
-import { fill } from './adding.js';
 
 /** ms between two looks whether everything is settled. */
 const LOOK = 3;
-
-/** Compiles the hot paths and fills the pools: rounds of tasks, run and settled before anything is measured. */
-export async function warmUp(queue, counter, { tasks, limit, types }) {
-  await inRounds(ROUNDS, limit, async () => {
-    counter.reset();
-    await fill(queue, counter, { tasks, types });
-    const start = performance.now();
-    await queue.go();
-    await settled(queue, counter, tasks, limit);
-    const ms = performance.now() - start;
-    await queue.rest();
-    return ms;
-  });
-}
 
 /** How long `tasks` tasks take that are there, from the first handler's begin until the last one is settled. */
 export async function drain(queue, counter, { tasks, limit, slow = 0 }) {

@@ -1,8 +1,7 @@
 import C from '../axes/c.js';
+import { asOne, DISTURBED, Rounds } from './rounds.js';
 import { Stand } from './stand.js';
 
-/** A turn in which others used more than this share of the machine is repeated. */
-export const DISTURBED = 0.1;
 /** Candidates for the best settings are tried so often, those that are left far behind by then no more. */
 const TRIALS = 2;
 const FAR_BEHIND = 0.75;
@@ -31,8 +30,8 @@ export class Contest {
   }
 
   /**
-   * Axes that are compared with one another, since the machine's own speed moves within minutes: a contestant takes its turns on all of
-   * them one after the other, then the next contestant does.
+   * Axes that are compared with one another are held together: a contestant has its turn on all of them at the same time, round by
+   * round, since the machine's own speed moves by a third within seconds. Then the next contestant has its turn.
    *
    * @param {readonly Event[]} events
    * @returns {Promise<{ axis: import('../axes/axis.js').Axis, entries: Entry[] }[]>}
@@ -45,12 +44,18 @@ export class Contest {
     for (const { axis, contestants } of events)
       results.push({ axis, entries: await this.#entriesOf(axis, contestants) });
     for (let run = 1; run <= this.runs; run += 1)
-      for (const { axis, entry } of contestantByContestant(results))
-        if (run <= this.#runsOf(axis)) await this.#orElse(entry, () => this.#take(axis, entry, run));
+      for (const all of byContestant(results)) {
+        const due = all.filter(
+          ({ axis, entry }) => run <= (axis.runs ?? Infinity) && entry.failure === undefined,
+        );
+        if (due.length === 0) continue;
+        this.progress.say(due, `${run}/${this.runs}`);
+        if (due.every(({ axis }) => axis.rounds)) await this.#takeRounds(due, this.scale, this.profile);
+        else for (const one of due) await this.#takeTurn(one);
+        this.progress.tell(due);
+      }
     return results;
   }
-
-  #runsOf = (axis) => Math.min(this.runs, axis.runs ?? Infinity);
 
   async #entriesOf(axis, contestants) {
     const entries = [];
@@ -64,13 +69,6 @@ export class Contest {
     return entries;
   }
 
-  async #take(axis, entry, run) {
-    this.progress.say(axis, `${run}/${this.#runsOf(axis)}`, entry.contestant);
-    const taken = await this.#undisturbed(axis, entry);
-    this.progress.tell(axis, taken);
-    entry.runs.push(taken);
-  }
-
   /** A side that fails takes no further part in this axis, and its error is told; the others go on. */
   async #orElse(entry, does) {
     if (entry.failure !== undefined) return;
@@ -82,28 +80,65 @@ export class Contest {
     }
   }
 
-  async #undisturbed(axis, entry) {
-    let best;
-    for (let tries = 0; tries <= this.repeats; tries += 1) {
-      const taken = await this.#turn(axis, entry, this.scale);
-      if (best === undefined || taken.usage.others < best.usage.others) best = taken;
-      best.repeats = tries;
-      if (best.usage.others <= DISTURBED) break;
+  /** One turn of a contestant on each of several axes. */
+  async #takeRounds(due, wanted, profile) {
+    const stands = [];
+    const all = [];
+    try {
+      for (const { axis, entry } of due)
+        await this.#orElse(entry, async () => {
+          const stand = new Stand(this.servers, entry.contestant, entry.settings, profile);
+          stands.push(stand);
+          const work = await axis.rounds(stand, await this.#scaleFor(entry, wanted));
+          all.push({ axis, entry, rounds: new Rounds(stand, work) });
+        });
+      await this.#whoeverHasMost(all, 'toWarmUp', (rounds) => rounds.warmUp());
+      await this.#whoeverHasMost(all, 'toTake', (rounds) => rounds.take(this.repeats));
+      for (const { axis, entry, rounds } of all)
+        await this.#orElse(entry, () =>
+          add(entry, { ...asOne(rounds.taken), details: axis.details?.(rounds.taken) }),
+        );
+    } finally {
+      for (const stand of stands) await stand.close();
     }
-    return { ...best, disturbed: best.usage.others > DISTURBED };
   }
 
-  async #turn(axis, entry, wanted) {
-    const { most = Infinity } = await this.loadSide(entry.contestant.side);
-    const scale = { ...wanted, tasks: Math.min(wanted.tasks, most) };
-    const stand = new Stand(this.servers, entry.contestant, entry.settings, entry.runs && this.profile);
+  /** So all of them end together, and none is left alone for long: whoever is idle for 20 s has to get warm again. */
+  async #whoeverHasMost(all, left, does) {
+    for (;;) {
+      const ready = all.filter(({ entry, rounds }) => entry.failure === undefined && rounds[left] > 0);
+      if (ready.length === 0) return;
+      const next = ready.reduce((most, one) => (one.rounds[left] > most.rounds[left] ? one : most));
+      await this.#orElse(next.entry, () => does(next.rounds));
+    }
+  }
+
+  /** One that has no rounds, in fresh processes each time that it is repeated. */
+  async #takeTurn({ axis, entry }) {
+    await this.#orElse(entry, async () => {
+      let best;
+      for (let tries = 0; tries <= this.repeats; tries += 1) {
+        const taken = await this.#tryTurn(axis, entry);
+        if (best === undefined || taken.usage.others < best.usage.others) best = taken;
+        best.repeats = tries;
+        if (best.usage.others <= DISTURBED) break;
+      }
+      add(entry, { ...best, disturbed: best.usage.others > DISTURBED });
+    });
+  }
+
+  async #tryTurn(axis, entry) {
+    const stand = new Stand(this.servers, entry.contestant, entry.settings, this.profile);
     try {
-      const turn = await axis.turn(stand, scale);
-      if (!Number.isFinite(turn.value)) throw new Error(`did nothing within ${scale.limit / 1_000} s`);
-      return turn;
+      return await axis.turn(stand, await this.#scaleFor(entry, this.scale));
     } finally {
       await stand.close();
     }
+  }
+
+  async #scaleFor({ contestant }, wanted) {
+    const { most = Infinity } = await this.loadSide(contestant.side);
+    return { ...wanted, tasks: Math.min(wanted.tasks, most) };
   }
 
   /** Where a side has several candidates, they are tried at draining, and the fastest takes part. */
@@ -132,24 +167,26 @@ export class Contest {
   }
 
   async #try(trial, contestant, one) {
-    this.progress.say(trial, 'trial', contestant, one.settings);
-    try {
-      const scale = { ...this.scale, limit: LONGEST_TRIAL };
-      const { value } = await this.#turn(trial, { contestant, settings: one.settings }, scale);
-      this.progress.tellTrial(trial, value);
-      one.values.push(value);
-    } catch (error) {
-      one.failure = error;
-      this.progress.tellFailure(String(error?.message ?? error));
-    }
+    const due = [{ axis: trial, entry: { contestant, settings: one.settings, runs: [] } }];
+    this.progress.say(due, 'trial', one.settings);
+    await this.#takeRounds(due, { ...this.scale, limit: LONGEST_TRIAL });
+    this.progress.tell(due);
+    const [{ entry }] = due;
+    if (entry.failure === undefined) one.values.push(entry.runs[0].value);
+    else one.failure = new Error(entry.failure);
   }
 }
 
-/** Every axis of the first contestant, then of the next. */
-function contestantByContestant(results) {
+/** What the first contestant takes part in, then the next. */
+function byContestant(results) {
   const all = results.flatMap(({ axis, entries }) => entries.map((entry) => ({ axis, entry })));
   const keys = [...new Set(all.map(({ entry }) => entry.contestant.key))];
-  return keys.flatMap((key) => all.filter(({ entry }) => entry.contestant.key === key));
+  return keys.map((key) => all.filter(({ entry }) => entry.contestant.key === key));
+}
+
+function add(entry, turn) {
+  if (!Number.isFinite(turn.value)) throw new Error('did nothing within its time');
+  entry.runs.push(turn);
 }
 
 const meanOf = ({ values }) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -2,29 +2,34 @@
 export class Progress {
   #start = performance.now();
 
-  say(axis, which, contestant, settings) {
+  /** @param {readonly { axis: object, entry: object }[]} due what one contestant takes part in */
+  say(due, which, settings) {
     const seconds = ((performance.now() - this.#start) / 1_000).toFixed(0).padStart(5);
+    const ids = due.map(({ axis }) => axis.id).join(' ');
     const tried = settings ? ` ${JSON.stringify(settings)}` : '';
-    process.stderr.write(`${seconds} s  ${axis.id.padEnd(3)}${which.padEnd(6)}${contestant.label}${tried}: `);
+    process.stderr.write(`${seconds} s  ${ids} ${which} ${due[0].entry.contestant.label}${tried}: `);
   }
 
-  tell(axis, { value, usage, done, repeats, disturbed }) {
-    const each = (ms) => (ms === undefined ? '?' : `${((ms * 1_000) / Math.max(1, done)).toFixed(0)}`);
-    const cpu = `CPU µs a task: client ${each(usage.client)}, server ${each(usage.server)}`;
-    const others = `others ${(usage.others * 100).toFixed(0)} %`;
-    const again = repeats > 0 ? `, repeated ${repeats} ×` : '';
-    process.stderr.write(
-      `${round(value)} ${axis.unit} (${cpu}; ${others}${again}${disturbed ? ', DISTURBED' : ''})\n`,
-    );
-  }
-
-  tellTrial(axis, value) {
-    process.stderr.write(`${round(value)} ${axis.unit}\n`);
+  tell(due) {
+    const told = due.filter(({ entry }) => entry.failure === undefined);
+    if (due.length > 1) process.stderr.write('\n');
+    for (const { axis, entry } of told) {
+      const name = due.length > 1 ? `         ${axis.id}: ` : '';
+      process.stderr.write(`${name}${inWords(axis, entry.runs.at(-1))}\n`);
+    }
   }
 
   tellFailure(message) {
     process.stderr.write(`FAILED: ${message}\n`);
   }
+}
+
+function inWords({ unit }, { value, usage, done, repeats, disturbed }) {
+  const each = (ms) => (ms === undefined ? '?' : `${((ms * 1_000) / Math.max(1, done)).toFixed(0)}`);
+  const cpu = `CPU µs a task: client ${each(usage.client)}, server ${each(usage.server)}`;
+  const others = `others ${(usage.others * 100).toFixed(0)} %`;
+  const again = repeats > 0 ? `, repeated ${repeats} ×` : '';
+  return `${round(value)} ${unit} (${cpu}; ${others}${again}${disturbed ? ', DISTURBED' : ''})`;
 }
 
 export const round = (value) =>
