@@ -1,5 +1,5 @@
 import C from '../axes/c.js';
-import { asOne, DISTURBED, Rounds } from './rounds.js';
+import { asOne, DISTURBED, leastDisturbed, Rounds } from './rounds.js';
 import { Stand } from './stand.js';
 
 /** Candidates for the best settings are tried so often, those that are left far behind by then no more. */
@@ -116,13 +116,7 @@ export class Contest {
   /** One that has no rounds, in fresh processes each time that it is repeated. */
   async #takeTurn({ axis, entry }) {
     await this.#orElse(entry, async () => {
-      let best;
-      for (let tries = 0; tries <= this.repeats; tries += 1) {
-        const taken = await this.#tryTurn(axis, entry);
-        if (best === undefined || taken.usage.others < best.usage.others) best = taken;
-        best.repeats = tries;
-        if (best.usage.others <= DISTURBED) break;
-      }
+      const best = await leastDisturbed(this.repeats, () => this.#tryTurn(axis, entry));
       add(entry, { ...best, disturbed: best.usage.others > DISTURBED });
     });
   }

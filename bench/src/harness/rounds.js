@@ -33,6 +33,20 @@ export const MEASURED = { rounds: 5, longest: 3_000 };
 /** A round in which others used more than this share of the machine is repeated. */
 export const DISTURBED = 0.1;
 
+/**
+ * @param {number} repeats at most
+ * @param {() => Promise<T>} once
+ * @template {{ usage: import('./usage.js').Usage }} T
+ */
+export async function leastDisturbed(repeats, once) {
+  let best;
+  for (let tries = 0; ; tries += 1) {
+    const taken = await once();
+    if (best === undefined || taken.usage.others < best.usage.others) best = taken;
+    if (best.usage.others <= DISTURBED || tries >= repeats) return { ...best, repeats: tries };
+  }
+}
+
 /** The rounds that one side has on one axis. */
 export class Rounds {
   #stand;
@@ -68,15 +82,12 @@ export class Rounds {
 
   /** @param {number} repeats how often it is repeated at most, if others disturb it */
   async take(repeats) {
-    let best;
-    for (let tries = 0; tries <= repeats; tries += 1) {
-      const round = await this.#round(() => this.#stand.measure(this.#work.processes, this.#work.work));
-      if (best === undefined || round.usage.others < best.usage.others) best = round;
-      best.repeats = tries;
-      if (best.usage.others <= DISTURBED) break;
-    }
-    this.#taken.push(best);
-    this.#measured.add(best.result.ms);
+    const { processes, work } = this.#work;
+    const round = await leastDisturbed(repeats, () =>
+      this.#round(() => this.#stand.measure(processes, work)),
+    );
+    this.#taken.push(round);
+    this.#measured.add(round.result.ms);
   }
 
   get taken() {
