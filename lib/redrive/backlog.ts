@@ -3,8 +3,8 @@ import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import type { Appetite } from '../store/claim.js';
 import type { FreeSight } from '../store/free.sight.js';
-import type { DueTask, Wanted } from '../store/ledger.js';
-import { type Place, theLater } from '../store/place.js';
+import type { Wanted } from '../store/ledger.js';
+import type { Place } from '../store/place.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Frontier } from './frontier.js';
@@ -100,15 +100,14 @@ export class Backlog {
     this.paused = paused;
   }
 
-  /** What a claim dealt, and of which types there is more. */
-  dealt({ perType, after }: Appetite, tasks: readonly DueTask[], more: ReadonlySet<string>): void {
-    const farthest = new Map<string, Place>();
-    for (const task of tasks)
-      if (more.has(task.redoTaskId))
-        farthest.set(task.redoTaskId, theLater(task, farthest.get(task.redoTaskId) ?? task));
-    this.lastAsked = [...perType.keys()].at(-1) ?? this.lastAsked;
-    this.frontier.clear([...perType.keys()].filter((type) => !farthest.has(type)));
-    for (const [type, place] of farthest) this.frontier.reached(type, place, after);
+  /** How far a claim has come with the types of which there is more. */
+  dealt({ perType, after }: Appetite, more: ReadonlyMap<string, Place | undefined>): void {
+    for (const type of perType.keys()) {
+      const place = more.get(type);
+      if (place) this.frontier.reached(type, place, after);
+      else this.frontier.clear([type]);
+      this.lastAsked = type;
+    }
   }
 
   began(count: number): void {

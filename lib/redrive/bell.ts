@@ -9,6 +9,7 @@ export class Bell {
   ring(): void {
     this.rings += 1;
     for (const wake of this.resting) wake();
+    this.resting.clear();
   }
 
   /** One of those who rest by this bell; it remembers what rang while it did not rest. */

@@ -117,7 +117,8 @@ export class Claimer {
       );
       return claimed;
     } finally {
-      const left = claimed.kind === 'claimed' ? [...claimed.more, ...claimed.sight.toLookForAgain] : asked;
+      const left =
+        claimed.kind === 'claimed' ? [...claimed.more.keys(), ...claimed.sight.toLookForAgain] : asked;
       for (const type of left) this.backlog.expect(type);
       if (claimed.kind !== 'claimed') this.backlog.reapWanted = reapWanted;
     }
@@ -127,7 +128,7 @@ export class Claimer {
     this.clock.set(claimed.sight.now);
     this.backlog.remember(claimed.sight, epoch);
     this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
-    this.backlog.dealt(appetite, [...claimed.expired, ...claimed.taken], claimed.more);
+    this.backlog.dealt(appetite, claimed.more);
     for (const type of claimed.passedOver) this.backlog.expect(type, LOCKED_FOR);
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }

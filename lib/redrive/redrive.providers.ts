@@ -3,6 +3,7 @@ import { Bell } from './bell.js';
 import { Claimer } from './claimer.js';
 import { DatabaseClock } from './database.clock.js';
 import { LastWrite } from './last.write.js';
+import { Overtime } from './overtime.js';
 import { RedriveCycle } from './redrive.cycle.js';
 import { PassesUnderWay } from './redrive.pass.js';
 import { RedriveScheduler } from './redrive.scheduler.js';
@@ -21,6 +22,7 @@ export const REDRIVE_PROVIDERS = [
   Backlog,
   Registrar,
   Claimer,
+  Overtime,
   Starter,
   Settler,
   LastWrite,

@@ -40,16 +40,18 @@ export class Settler {
     const turn = life.turns.next();
     try {
       const sentAt = performance.now();
-      const { written, locked } = await this.send(life, leaving, told, turn);
+      const { overtaken, locked } = await this.send(life, leaving, told, turn);
       if (life.over) return;
       life.lease.renewed(sentAt);
       for (const { task } of leaving)
         if (locked.has(task.id)) life.passOver(task.id);
         else life.forget(task.id);
-      // Settled by nobody: a person has ended or revived it meanwhile.
-      for (const { task } of told)
-        if (!written.has(task.id) && !locked.has(task.id)) this.backlog.expect(task.redoTaskId);
-      this.tell(told.filter(({ task }) => written.has(task.id)));
+      for (const each of told) {
+        const { id, redoTaskId } = each.task;
+        // A person has ended or revived it meanwhile.
+        if (overtaken.has(id)) this.backlog.expect(redoTaskId);
+        else if (!locked.has(id)) this.tell(each);
+      }
     } finally {
       life.settlingEnded(leaving);
       turn.leave();
@@ -64,12 +66,12 @@ export class Settler {
     const turn = life.turns.next();
     try {
       const settling = this.settling(life, all, told);
-      const { written, locked } = await this.database.transaction(
+      const { overtaken, locked } = await this.database.transaction(
         (tries) => handBack(dialect, life.identity, turn, atTry(tries, settling)),
         within,
       );
       for (const { task } of all) if (!locked.has(task.id)) life.forget(task.id);
-      this.tell(told.filter(({ task }) => written.has(task.id)));
+      for (const each of told) if (!overtaken.has(each.task.id) && !locked.has(each.task.id)) this.tell(each);
       return { count: all.length - told.length, locked };
     } finally {
       turn.leave();
@@ -137,12 +139,10 @@ export class Settler {
     return told;
   }
 
-  private tell(told: readonly Told[]): void {
-    for (const each of told) {
-      const { settlement, task } = each;
-      if (settlement.kind === 'again') this.backlog.expect(task.redoTaskId, settlement.delay);
-      this.passes.count(tellSettled(this.events, each));
-    }
+  private tell(settled: Told): void {
+    const { settlement, task } = settled;
+    if (settlement.kind === 'again') this.backlog.expect(task.redoTaskId, settlement.delay);
+    this.passes.count(tellSettled(this.events, settled));
   }
 
   private get keepSucceeded(): boolean {

@@ -7,9 +7,10 @@ import { addRunning, begin } from '../store/begin.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import type { AddedTask, NewTask } from '../store/insert.js';
 import { Backlog } from './backlog.js';
-import { Bell } from './bell.js';
-import { execute } from './task.executor.js';
 import type { ClaimedTask } from '../store/task.row.js';
+import { Bell } from './bell.js';
+import { Overtime } from './overtime.js';
+import { execute } from './task.executor.js';
 import type { HeldTask, WorkerLife } from './worker.life.js';
 
 /** Begins held tasks: their handlers run once their mark in the ledger is committed. */
@@ -19,6 +20,7 @@ export class Starter {
     @Inject(REDO_DATABASE) private readonly database: Database,
     @Inject(REDO_OPTIONS) private readonly options: ResolvedRedoOptions,
     private readonly backlog: Backlog,
+    private readonly overtime: Overtime,
     private readonly events: RedoEvents,
     private readonly bell: Bell,
   ) {}
@@ -113,10 +115,11 @@ export class Starter {
     for (const held of starts) {
       // A handler that blocks this process for longer than the lease: others may have the next tasks by now.
       if (life.lease.left() <= 0) return;
-      const { task, type } = held;
       const running = life.begin(held);
-      this.events.emit('started', { id: task.id, redoTaskId: task.redoTaskId, attempt: task.execTimes + 1 });
-      execute(type, task, running.controller, this.options.redact, (outcome) => {
+      this.overtime.watch(life, running);
+      const { id, redoTaskId, execTimes } = held.task;
+      this.events.emit('started', { id, redoTaskId, attempt: execTimes + 1 });
+      void execute(running, this.options.redact).then((outcome) => {
         life.end(running, outcome);
         this.bell.ring();
       });

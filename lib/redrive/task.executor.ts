@@ -1,4 +1,3 @@
-import type { HandledType } from '../handlers/handler.registry.js';
 import { RedoResult } from '../handlers/redo-result.js';
 import { type Clean, cleanerOf, type Redact } from '../redaction.js';
 import { timedOut } from '../redo.messages.js';
@@ -6,42 +5,16 @@ import { type ClaimedTask, decodeParams } from '../store/task.row.js';
 import { failureOf, headOf, withoutStack } from './failure.js';
 import type { Outcome } from './outcome.js';
 import { TaskContext } from './task.context.js';
+import type { RunningTask } from './worker.life.js';
 
 /** Why a handler's signal is aborted when this instance stops. */
 export class ShutdownAbort extends Error {
   override readonly name = 'AbortError';
 }
 
-/**
- * Runs one handler for one task. Knows no database and never throws.
- *
- * @param tell is told the outcome; after the timeout it may be told another one, which comes too late
- */
-export function execute(
-  type: HandledType,
-  task: ClaimedTask,
-  controller: AbortController,
-  redact: Redact | false,
-  tell: (outcome: Outcome) => void,
-): void {
-  const { timeout } = type.policy;
-  const timer = setTimeout(() => {
-    const failure = withoutStack(timedOut(timeout));
-    controller.abort(failure.error);
-    tell({ kind: 'failed', failure });
-  }, timeout);
-  // A handler that is given up at shutdown must not keep the process alive.
-  timer.unref();
-  void call(type, task, controller, redact).then((outcome) => {
-    clearTimeout(timer);
-    tell(outcome);
-  });
-}
-
-async function call(
-  type: HandledType,
-  task: ClaimedTask,
-  controller: AbortController,
+/** Runs one handler for one task. Knows no database and never fails. */
+export async function execute(
+  { type, task, controller }: RunningTask,
   redact: Redact | false,
 ): Promise<Outcome> {
   try {
@@ -52,6 +25,13 @@ async function call(
     if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
     return { kind: 'failed', failure: failureOf(thrown, cleanerFor(task, redact)) };
   }
+}
+
+/** What becomes of a task whose handler takes too long. */
+export function giveUp({ type, controller }: RunningTask): Outcome {
+  const failure = withoutStack(timedOut(type.policy.timeout));
+  controller.abort(failure.error);
+  return { kind: 'failed', failure };
 }
 
 const SUCCEEDED: Outcome = { kind: 'succeeded' };

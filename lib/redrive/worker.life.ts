@@ -2,6 +2,7 @@ import type { HandledType } from '../handlers/handler.registry.js';
 import type { OwnTasks } from '../store/free.sight.js';
 import { LeaseLostError, type WorkerIdentity } from '../store/ledger.js';
 import { Holding } from '../store/ledger.text.js';
+import { IdRuns, runsOf } from '../store/runs.js';
 import type { Settlement } from '../store/settlement.js';
 import type { ClaimedTask } from '../store/task.row.js';
 import { Turns } from '../store/turn.js';
@@ -25,6 +26,8 @@ export interface RunningTask {
   readonly task: ClaimedTask;
   readonly type: HandledType;
   readonly controller: AbortController;
+  /** When it has taken too long, monotonic clock, ms. */
+  readonly giveUpAt: number;
   /** Set when the handler has ended and the outcome is not settled yet: by `WorkerLife.end` alone. */
   outcome?: Outcome;
 }
@@ -52,13 +55,10 @@ export class WorkerLife implements OwnTasks {
   over = false;
 
   private readonly heldById = new Map<number, HeldTask>();
-  /** Those of them that won't be begun. */
-  private readonly judged = new Map<number, HeldTask>();
   private readonly runningById = new Map<number, RunningTask>();
-  /** Those of them whose handlers have ended. */
-  private readonly ended = new Map<number, RunningTask>();
-  /** Those of both that are being settled. */
-  private readonly leaving = new Set<number>();
+  /** Those of both to settle that no settling has: their handlers have ended, or they won't be begun. */
+  private readonly toSettleById = new Map<number, HeldTask | RunningTask>();
+  private activeCount = 0;
   /** Tasks whose rows somebody else had locked when they were to be settled → when to try again. */
   private readonly locked = new Map<number, number>();
 
@@ -89,16 +89,17 @@ export class WorkerLife implements OwnTasks {
   hold(held: HeldTask): void {
     const { id } = held.task;
     this.heldById.set(id, held);
-    if (held.verdict) return void this.judged.set(id, held);
-    this.judged.delete(id);
-    this.leaving.delete(id);
+    if (held.verdict) this.toSettleById.set(id, held);
+    else this.toSettleById.delete(id);
   }
 
   /** Its handler is about to begin. */
   begin({ task, type }: HeldTask): RunningTask {
-    this.forget(task.id);
-    const running: RunningTask = { task, type, controller: new AbortController() };
+    this.heldById.delete(task.id);
+    const giveUpAt = performance.now() + type.policy.timeout;
+    const running: RunningTask = { task, type, controller: new AbortController(), giveUpAt };
     this.runningById.set(task.id, running);
+    this.activeCount += 1;
     return running;
   }
 
@@ -106,15 +107,17 @@ export class WorkerLife implements OwnTasks {
   end(running: RunningTask, outcome: Outcome): void {
     if (running.outcome) return;
     running.outcome = outcome;
-    const { id } = running.task;
-    if (this.runningById.get(id) === running) this.ended.set(id, running);
+    if (!this.isHere(running)) return;
+    this.activeCount -= 1;
+    this.toSettleById.set(running.task.id, running);
   }
 
   /** A task that this life has nothing to do with any more. */
   forget(id: number): void {
-    if (this.heldById.delete(id)) this.judged.delete(id);
-    if (this.runningById.delete(id)) this.ended.delete(id);
-    this.leaving.delete(id);
+    const running = this.runningById.get(id);
+    if (running && !running.outcome) this.activeCount -= 1;
+    if (!this.runningById.delete(id)) this.heldById.delete(id);
+    this.toSettleById.delete(id);
     this.locked.delete(id);
   }
 
@@ -135,30 +138,30 @@ export class WorkerLife implements OwnTasks {
 
   /** How many tasks are to be settled, by nobody yet: their handlers have ended, or they won't be begun. */
   get toSettle(): number {
-    if (this.locked.size > 0) return this.settleable().length;
-    return this.ended.size + this.judged.size - this.leaving.size;
+    return this.locked.size > 0 ? this.settleable().length : this.toSettleById.size;
   }
 
   /** Takes all of them, until {@link settlingEnded}. */
   takeToSettle(): (HeldTask | RunningTask)[] {
     const taken = this.settleable();
-    for (const { task } of taken) this.leaving.add(task.id);
+    if (taken.length === this.toSettleById.size) this.toSettleById.clear();
+    else for (const { task } of taken) this.toSettleById.delete(task.id);
     return taken;
   }
 
   /** What is still here of them is to be settled again. */
   settlingEnded(taken: readonly (HeldTask | RunningTask)[]): void {
-    for (const { task } of taken) this.leaving.delete(task.id);
+    for (const each of taken) if (this.isHere(each)) this.toSettleById.set(each.task.id, each);
   }
 
   /** Handlers that still run. */
   get active(): number {
-    return this.running.size - this.ended.size;
+    return this.activeCount;
   }
 
   /** Handlers that have ended and whose outcome is not settled. */
   get unsettled(): number {
-    return this.ended.size;
+    return this.running.size - this.activeCount;
   }
 
   /** Tasks of one type that are held or whose handler still runs. */
@@ -196,11 +199,9 @@ export class WorkerLife implements OwnTasks {
     return counts;
   }
 
-  ids(): Set<number> {
-    const ids = new Set<number>();
-    for (const own of [this.claimed, this.added, this.held, this.running])
-      for (const id of own.keys()) ids.add(id);
-    return ids;
+  ids(): IdRuns {
+    const all = [this.claimed, this.added, this.held, this.running].flatMap((own) => [...own.keys()]);
+    return new IdRuns(runsOf(all));
   }
 
   has(id: number): boolean {
@@ -217,12 +218,16 @@ export class WorkerLife implements OwnTasks {
     const holding = new Holding();
     const moving =
       starting.length === 0 ? leaving : new Set([...leaving, ...starting.map(({ task }) => task.id)]);
-    for (const [id, type] of this.claimed) if (!moving.has(id)) holding.hold(type, id);
-    for (const [id, type] of this.added) if (!moving.has(id)) holding.hold(type, id);
-    for (const { task } of this.held.values())
-      if (!moving.has(task.id)) holding.hold(task.redoTaskId, task.id);
+    const hold = (redoTaskId: string, id: number) => {
+      if (!moving.has(id)) holding.hold(redoTaskId, id);
+    };
     const run = ({ id, redoTaskId, execTimes }: ClaimedTask) => holding.run(redoTaskId, id, execTimes + 1);
-    for (const { task } of this.running.values()) if (!leaving.has(task.id)) run(task);
+    this.claimed.forEach(hold);
+    this.added.forEach(hold);
+    this.held.forEach(({ task }) => hold(task.redoTaskId, task.id));
+    this.running.forEach(({ task }) => {
+      if (!leaving.has(task.id)) run(task);
+    });
     for (const { task } of starting) run(task);
     return holding;
   }
@@ -231,11 +236,17 @@ export class WorkerLife implements OwnTasks {
     for (const { controller, outcome } of this.running.values()) if (!outcome) controller.abort(reason);
   }
 
+  private isHere(each: HeldTask | RunningTask): boolean {
+    const { id } = each.task;
+    return this.runningById.get(id) === each || this.heldById.get(id) === each;
+  }
+
   private settleable(): (HeldTask | RunningTask)[] {
+    const all = [...this.toSettleById.values()];
+    if (this.locked.size === 0) return all;
     const now = performance.now();
-    const isSettleable = ({ task: { id } }: HeldTask | RunningTask) =>
-      !this.leaving.has(id) && (this.locked.get(id) ?? 0) <= now;
-    return [...this.ended.values(), ...this.judged.values()].filter(isSettleable);
+    const isSettleable = ({ task }: HeldTask | RunningTask) => (this.locked.get(task.id) ?? 0) <= now;
+    return all.filter(isSettleable);
   }
 
   private activeOf(redoTaskId: string): number {

@@ -9,6 +9,7 @@ import {
   writeOwnRow,
 } from './ledger.js';
 import type { Holding } from './ledger.text.js';
+import type { Place } from './place.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
@@ -38,8 +39,8 @@ export type Claim =
       /** Types of which something could not be ended or charged, since somebody has it locked just now. */
       readonly passedOver: ReadonlySet<string>;
       readonly reaped: readonly Reaped[];
-      /** Types of which more may be due after what was taken. */
-      readonly more: ReadonlySet<string>;
+      /** Types of which more may be due after what was dealt, each with the last place that was; undefined: none of it was dealt. */
+      readonly more: ReadonlyMap<string, Place | undefined>;
     };
 
 /** One claim: the lock row, a look, the lapsed workers, the own row. Shorter than any handler; none runs inside it. */
@@ -90,14 +91,14 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
     WHERE ${dialect.idIsAmong(ids)} AND ${IS_PENDING}`);
-  const byId = new Map<number, ClaimedRow>();
-  for (const row of found) byId.set(Number(row.id), row);
-  const tasks: DecodedTask[] = [];
-  for (const id of ids) {
-    const row = byId.get(id);
-    if (row) tasks.push(decodeTask(row));
-  }
-  return { tasks, knocks: Number(found[0]?.knocks) };
+  return { tasks: inOrderOf(ids, found.map(decodeTask)), knocks: Number(found[0]?.knocks) };
+}
+
+/** Rows come as their ids rise, which mostly is the order already. */
+function inOrderOf(ids: readonly number[], tasks: readonly DecodedTask[]): readonly DecodedTask[] {
+  if (tasks.length === ids.length && tasks.every(({ task }, at) => task.id === ids[at])) return tasks;
+  const byId = new Map(tasks.map((each) => [each.task.id, each]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
 }
 
 /**
@@ -107,25 +108,29 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
   { total, perType, lastServed }: Omit<Appetite, 'after'>,
-): { dealt: DueTask[]; more: Set<string> } {
+): { dealt: DueTask[]; more: Map<string, Place | undefined> } {
   const dealt: DueTask[] = [];
   const types = [...due.keys()].sort();
   const first = types.findIndex((type) => type > (lastServed ?? ''));
   const turns = [...types.slice(Math.max(0, first)), ...types.slice(0, Math.max(0, first))];
+  const stacks = turns.map((type) => ({
+    type,
+    tasks: due.get(type) ?? [],
+    most: perType.get(type) ?? 0,
+    count: 0,
+  }));
   for (let round = 0; dealt.length < total; round += 1) {
     const before = dealt.length;
-    for (const redoTaskId of turns) {
-      const task = round < (perType.get(redoTaskId) ?? 0) ? due.get(redoTaskId)?.[round] : undefined;
-      if (task && dealt.length < total) dealt.push(task);
+    for (const stack of stacks) {
+      const task = round < stack.most ? stack.tasks[round] : undefined;
+      if (!task || dealt.length === total) continue;
+      dealt.push(task);
+      stack.count += 1;
     }
     if (dealt.length === before) break;
   }
-  const counts = new Map<string, number>();
-  for (const { redoTaskId } of dealt) counts.set(redoTaskId, (counts.get(redoTaskId) ?? 0) + 1);
-  const unfinished = [...due].filter(
-    ([type, tasks]) => tasks.length > (counts.get(type) ?? 0) || tasks.length >= (perType.get(type) ?? 0),
-  );
-  return { dealt, more: new Set(unfinished.map(([type]) => type)) };
+  const unfinished = stacks.filter(({ tasks, most, count }) => tasks.length > count || tasks.length >= most);
+  return { dealt, more: new Map(unfinished.map(({ type, tasks, count }) => [type, tasks[count - 1]])) };
 }
 
 function* reapLapsed(

@@ -78,7 +78,7 @@ export interface Dialect {
    * @returns the ids of what it deleted
    * @throws {OnceMore} the bet is lost
    */
-  deleteFree(ids: readonly number[], mayBet: boolean): Work<ReadonlySet<number>>;
+  deleteFree(ids: readonly number[], mayBet: boolean): Work<readonly number[]>;
   /** Deletes task rows that this transaction has locked. */
   deleteTasks(ids: readonly number[]): Statement;
   /**

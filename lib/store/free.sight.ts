@@ -9,7 +9,7 @@ export interface OwnTasks {
   /** Of each type. */
   counts(): ReadonlyMap<string, number>;
   /** As they are now, also when they have left since. */
-  ids(): ReadonlySet<number>;
+  ids(): IdRuns;
   has(id: number): boolean;
   /** As its row is to say it. */
   holding(): Holding;

@@ -163,6 +163,8 @@ function sightOf(told: readonly SightRow[]): Sight {
   const workers: SightRow[] = [];
   const paused = new Set<string>();
   const due = new Map<string, DueTask[]>();
+  // Those of one type follow one another.
+  let last: { readonly redoTaskId: string; readonly tasks: DueTask[] } | undefined;
   for (const row of told)
     switch (row.kind) {
       case 'clock':
@@ -175,8 +177,12 @@ function sightOf(told: readonly SightRow[]): Sight {
         paused.add(row.name);
         break;
       case 'due':
-        if (row.held === null) entryIn(due, row.name).push(dueTaskOf(row));
-        else due.set(row.name, dueTasksOf(row));
+        if (row.held !== null) {
+          due.set(row.name, dueTasksOf(row));
+          break;
+        }
+        if (last?.redoTaskId !== row.name) last = { redoTaskId: row.name, tasks: entryIn(due, row.name) };
+        last.tasks.push(dueTaskOf(row, last.redoTaskId));
     }
   const seen = workers.map(({ name, number, held, running }) => ({
     id: name,
@@ -187,9 +193,9 @@ function sightOf(told: readonly SightRow[]): Sight {
   return { now, workers: seen, paused, due };
 }
 
-const dueTaskOf = ({ name, number, flag, due_time }: SightRow): DueTask => ({
+const dueTaskOf = ({ number, flag, due_time }: SightRow, redoTaskId: string): DueTask => ({
   id: Number(number),
-  redoTaskId: name,
+  redoTaskId,
   dueTime: Number(due_time),
   expired: Number(flag) === 1,
 });

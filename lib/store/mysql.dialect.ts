@@ -103,7 +103,7 @@ export const mysqlDialect: ServerDialect = {
  * A DELETE passes over nothing. MariaDB's can be told not to wait: so it is sent at once, and all is done again if somebody had one of
  * the rows or one was gone. MySQL's can't: there the rows are locked first.
  */
-function* deleteFree(ids: readonly number[], mayBet: boolean): Work<ReadonlySet<number>> {
+function* deleteFree(ids: readonly number[], mayBet: boolean): Work<readonly number[]> {
   const locked: Row[] = [];
   let deleted = 0;
   for (const tasks of inRunsOrLookedUp(ids)) {
@@ -113,11 +113,11 @@ function* deleteFree(ids: readonly number[], mayBet: boolean): Work<ReadonlySet<
     locked.push(...answer.rows);
     deleted += answer.affected;
   }
-  if (deleted === ids.length) return new Set(ids);
+  if (deleted === ids.length) return ids;
   if (deleted > 0) throw new OnceMore();
   const own = locked.map(({ id }) => Number(id));
   if (own.length > 0) yield deleteTasks(own);
-  return new Set(own);
+  return own;
 }
 
 const deleteOrLock = (tasks: Statement): Statement => sql`

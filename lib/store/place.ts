@@ -4,8 +4,3 @@ export interface Place {
   readonly dueTime: number;
   readonly id: number;
 }
-
-export function theLater(one: Place, other: Place): Place {
-  const order = one.dueTime - other.dueTime || one.id - other.id;
-  return order > 0 ? one : other;
-}

@@ -73,7 +73,7 @@ export const postgresDialect: ServerDialect = {
       WHERE id = ANY (ARRAY(SELECT id FROM tbl_redotask AS task
                               WHERE id = ${anyOf(ids, 'ids')} AND ${HAS_NOT_SUCCEEDED} ORDER BY id FOR UPDATE SKIP LOCKED))
       RETURNING id`);
-    return new Set(deleted.map(({ id }) => Number(id)));
+    return deleted.map(({ id }) => Number(id));
   },
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id = ${anyOf(ids, 'ids')}`,
   // By the join alone PostgreSQL would read the whole of a table of some thousand rows.

@@ -47,11 +47,11 @@ export function* reap(dialect: Dialect, lapsed: LedgerEntry): Work<Reaped | unde
     settlements.map(({ id }) => id),
   );
   if (strange.size > 0) return undefined;
-  const { written } = yield* settleEach(dialect, { settlements, keepSucceeded: false, mayBet: false });
+  const { overtaken } = yield* settleEach(dialect, { settlements, keepSucceeded: false, mayBet: false });
   yield* deleteRow(lapsed.id);
   return {
     worker: lapsed,
-    charged: charged.map(({ charge }) => charge).filter(({ id }) => written.has(id)),
+    charged: charged.map(({ charge }) => charge).filter(({ id }) => !overtaken.has(id)),
     freed: typesOf(lapsed),
   };
 }

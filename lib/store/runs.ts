@@ -2,21 +2,17 @@
 export type Run = readonly [first: number, last: number];
 
 /** What was added together has ids in a row, and falls due together: thousands of ids are often few runs. */
-export function runsOf(ids: readonly number[]): Run[] {
+export function runsOf(ids: ArrayLike<number>): Run[] {
   const runs: [first: number, last: number][] = [];
-  for (const id of inOrder(ids)) {
-    const run = runs.at(-1);
-    if (run && run[1] + 1 === id) run[1] = id;
-    else runs.push([id, id]);
+  let run: [first: number, last: number] = [NaN, NaN];
+  for (let at = 0; at < ids.length; at += 1) {
+    const id = ids[at] as number;
+    // Seldom, since what was claimed is mostly in order; numbers of one kind are sorted as such, without a call for each pair.
+    if (id < run[1]) return runsOf(Float64Array.from(ids).sort());
+    if (id === run[1] + 1) run[1] = id;
+    else runs.push((run = [id, id]));
   }
   return runs;
-}
-
-/** What was claimed is mostly in order; an array of numbers alone is sorted as such, without a call for each pair. */
-function inOrder(ids: readonly number[]): Iterable<number> {
-  for (let at = 1; at < ids.length; at += 1)
-    if ((ids[at] as number) < (ids[at - 1] as number)) return Float64Array.from(ids).sort();
-  return ids;
 }
 
 /** A set of ids that holds its runs: a look at a ledger with tens of thousands of ids would else spend its time on making sets. */

@@ -13,9 +13,10 @@ const MOST_ROWS = 1_000;
 /** One that deletes finds more. */
 const MOST_DELETED = 10_000;
 
-/** What became of settlements. Those in neither set had nothing to change: a person or a repeated settling was first. */
+/** What became of settlements: all are written but those of these tasks. */
 export interface Settled {
-  readonly written: ReadonlySet<number>;
+  /** There was nothing to change: a person or a repeated settling was first. */
+  readonly overtaken: ReadonlySet<number>;
   /** Somebody has the row locked, so it was passed over: to be tried again. */
   readonly locked: ReadonlySet<number>;
 }
@@ -75,25 +76,25 @@ export function* settleEach(
   const toWrite = keepSucceeded ? sorted : sorted.filter(({ kind }) => kind !== 'succeeded');
   const deleted = yield* deleteEach(dialect, toDelete, mayBet);
   if (toWrite.length === 0) return deleted;
-  const { written, locked } = yield* writeEach(dialect, toWrite);
+  const written = yield* writeEach(dialect, toWrite);
   return {
-    written: new Set([...deleted.written, ...written]),
-    locked: new Set([...deleted.locked, ...locked]),
+    overtaken: new Set([...deleted.overtaken, ...written.overtaken]),
+    locked: new Set([...deleted.locked, ...written.locked]),
   };
 }
 
 function* deleteEach(dialect: Dialect, succeeded: readonly Settlement[], mayBet: boolean): Work<Settled> {
-  const written = new Set<number>();
+  const ids = succeeded.map(({ id }) => id);
   const left: number[] = [];
-  for (const some of inChunks(succeeded, MOST_DELETED)) {
-    const ids = some.map(({ id }) => id);
-    const deleted = yield* dialect.deleteFree(ids, mayBet);
-    for (const id of ids)
-      if (deleted.has(id)) written.add(id);
-      else left.push(id);
+  for (const some of inChunks(ids, MOST_DELETED)) {
+    const deleted = yield* dialect.deleteFree(some, mayBet);
+    if (deleted.length < some.length) left.push(...without(some, new Set(deleted)));
   }
-  return { written, locked: yield* whichExist(dialect, left, sql`AND ${HAS_NOT_SUCCEEDED}`) };
+  const locked = yield* whichExist(dialect, left, sql`AND ${HAS_NOT_SUCCEEDED}`);
+  return { overtaken: new Set(without(left, locked)), locked };
 }
+
+const without = (ids: readonly number[], some: ReadonlySet<number>) => ids.filter((id) => !some.has(id));
 
 /** Under a lock, which tells whether it still applies. */
 function* writeEach(dialect: Dialect, settlements: readonly Settlement[]): Work<Settled> {
@@ -101,14 +102,18 @@ function* writeEach(dialect: Dialect, settlements: readonly Settlement[]): Work<
     dialect,
     settlements.map(({ id }) => id),
   );
-  const due = settlements.filter((settlement) => applies(settlement, own.get(settlement.id)));
+  const due: Settlement[] = [];
+  const overtaken = new Set<number>();
+  for (const settlement of settlements)
+    if (applies(settlement, own.get(settlement.id))) due.push(settlement);
+    else if (!strange.has(settlement.id)) overtaken.add(settlement.id);
   const of = <K extends Settlement['kind']>(kind: K) =>
     due.filter((each): each is Extract<Settlement, { kind: K }> => each.kind === kind);
   for (const some of inChunks(of('succeeded'), MOST_ROWS)) yield succeed(dialect, some);
   for (const some of inChunks(of('again'), MOST_ROWS, size)) yield putOff(dialect, some);
   for (const some of inChunks(of('dead'), MOST_ROWS, size)) yield end(dialect, some);
   for (const some of inChunks(of('parked'), MOST_ROWS, size)) yield park(dialect, some);
-  return { written: new Set(due.map(({ id }) => id)), locked: strange };
+  return { overtaken, locked: strange };
 }
 
 /** A success ends the task even if a person has discarded it meanwhile; everything else only what is still pending. */

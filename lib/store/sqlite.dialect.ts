@@ -38,7 +38,7 @@ export const sqliteDialect: Dialect = {
   deleteFree: function* (ids) {
     const deleted = yield* rows<{ id: number }>(sql`
       DELETE FROM tbl_redotask WHERE id IN (${list(ids)}) AND ${HAS_NOT_SUCCEEDED} RETURNING id`);
-    return new Set(deleted.map(({ id }) => id));
+    return deleted.map(({ id }) => id);
   },
   deleteTasks: (ids) => sql`DELETE FROM tbl_redotask WHERE id IN (${list(ids)})`,
   updateTasks: (set, values) => sql`

@@ -87,7 +87,10 @@ const MOST_ERRORS = 10;
 
 export function decodeTask(row: ClaimedRow): DecodedTask {
   try {
-    for (const column of NUMBERS) checkNumber(column, row[column]);
+    checkNumber('max_attempts', row.max_attempts);
+    checkNumber('exec_times', row.exec_times);
+    checkNumber('add_time', row.add_time);
+    checkNumber('expire_time', row.expire_time);
     return { kind: 'runnable', task: taskOf(row, decodeParams(row.req_param)) };
   } catch (error) {
     return { kind: 'undecodable', task: taskOf(row, undefined), reason: (error as Error).message };
@@ -107,8 +110,6 @@ const taskOf = (row: ClaimedRow, params: unknown): ClaimedTask => ({
 });
 
 /** SQLite takes anything into a column of numbers. */
-const NUMBERS = ['max_attempts', 'exec_times', 'add_time', 'expire_time'] as const;
-
 function checkNumber(column: string, value: unknown): void {
   const isText = typeof value === 'string' && /^-?\d+$/.test(value);
   if (value !== null && !isText && !Number.isInteger(value)) throw new SyntaxError(messages.noNumber(column));

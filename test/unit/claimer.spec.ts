@@ -26,7 +26,7 @@ const CLAIMED: Claim = {
   expired: [],
   passedOver: new Set(),
   reaped: [],
-  more: new Set(),
+  more: new Map(),
 };
 const NOTHING_DUE: Partial<Backlog> = {
   appetite: () => ({ total: 1, perType: new Map(), after: new Map(), lastServed: undefined }),

@@ -112,7 +112,7 @@ describe('share', () => {
       perType: new Map(names.map((name) => [name, perType[name] ?? total])),
       lastServed,
     });
-    return { dealt: dealt.map(({ redoTaskId, id }) => `${redoTaskId}${id}`), more: [...more].sort() };
+    return { dealt: dealt.map(({ redoTaskId, id }) => `${redoTaskId}${id}`), more: [...more.keys()].sort() };
   };
 
   test('deals one each in turn, the longest due first, so that none starves another', () => {
@@ -174,6 +174,8 @@ describe('share', () => {
         expect(new Set(dealt.map(({ id }) => id)).size).toBe(dealt.length);
         const count = (type: string) => dealt.filter(({ redoTaskId }) => redoTaskId === type).length;
         const most = Math.max(0, ...[...due.keys()].map(count));
+        for (const [type, place] of more)
+          expect(place).toEqual(dealt.findLast(({ redoTaskId }) => redoTaskId === type));
         for (const [type, { length }] of due) {
           // Who got less than another by more than one turn has nothing left.
           if (count(type) < length) {
