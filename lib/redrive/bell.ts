@@ -8,6 +8,7 @@ export class Bell {
 
   ring(): void {
     this.rings += 1;
+    if (this.resting.size === 0) return;
     for (const wake of this.resting) wake();
     this.resting.clear();
   }

@@ -29,16 +29,16 @@ export function settlementOf(
   policy: Pick<ResolvedPolicy, 'backoff'>,
   stamp: Stamp,
 ): Settlement | undefined {
-  const attempt = Math.min(task.execTimes + 1, MOST_ATTEMPTS);
-  const counted = { id: task.id, before: task.execTimes, execTimes: attempt };
+  const { id, execTimes: before } = task;
+  const attempt = Math.min(before + 1, MOST_ATTEMPTS);
+  if (outcome.kind === 'succeeded') return { kind: 'succeeded', id, before, execTimes: attempt };
+  const counted = { id, before, execTimes: attempt };
   switch (outcome.kind) {
-    case 'succeeded':
-      return { kind: 'succeeded', ...counted };
     case 'postponed':
       return {
         kind: 'again',
         ...counted,
-        execTimes: task.execTimes,
+        execTimes: before,
         delay: untilExpiry(task, outcome.delay, stamp),
         errors: keptErrors(task),
       };

@@ -79,10 +79,10 @@ export function* lookPastHeld(
 ): Work<FreeSight> {
   const { perType, after, leftOut } = wanted;
   const before = own.ids();
-  const ownCounts = own.counts();
   // What it has itself comes before the place where it goes on.
+  const ownBetween = [...perType.keys()].every((type) => after.has(type)) ? NO_COUNTS : own.counts();
   const margin = (type: string) =>
-    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : (ownCounts.get(type) ?? 0));
+    (heldElsewhere.get(type) ?? 0) + (after.has(type) ? 0 : (ownBetween.get(type) ?? 0));
   const asked = new Map([...perType].map(([type, most]) => [type, most + margin(type)]));
   const sight = yield* look(dialect, worker.applicationName, { ...wanted, perType: asked });
   const others = heldByOthers(sight, worker);
@@ -113,5 +113,7 @@ const heldByOthers = ({ workers }: Sight, own: WorkerIdentity) =>
   decodeAll(workers.filter(({ id }) => id !== own.id));
 
 type IdsByType = ReadonlyMap<string, IdRuns>;
+
+const NO_COUNTS: ReadonlyMap<string, number> = new Map();
 
 const sizes = (held: IdsByType) => new Map([...held].map(([type, ids]) => [type, ids.size]));

@@ -33,12 +33,13 @@ export class IdRuns {
   }
 
   has(id: number): boolean {
-    let [from, to] = [0, this.runs.length];
+    let from = 0;
+    let to = this.runs.length;
     while (from < to) {
       const middle = (from + to) >> 1;
-      const [first, last] = this.runs[middle] as Run;
-      if (id < first) to = middle;
-      else if (id > last) from = middle + 1;
+      const run = this.runs[middle] as Run;
+      if (id < run[0]) to = middle;
+      else if (id > run[1]) from = middle + 1;
       else return true;
     }
     return false;
