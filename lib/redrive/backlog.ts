@@ -15,6 +15,8 @@ import type { HeldTask, WorkerLife } from './worker.life.js';
 const LONGEST_HOLD = 1_000;
 /** Known moments further ahead than this are left to the schedule, ms. */
 const HORIZON = 60_000;
+/** What claims may have missed is looked for by then, ms. */
+const MISSED_FOR = 1_000;
 /** Each type costs a claim a SELECT, so that it asks for so many at the most. */
 const TYPES_AT_ONCE = 10;
 
@@ -34,6 +36,8 @@ export class Backlog {
   private paused: ReadonlySet<string> = new Set();
   private readonly due = new DueTypes(HORIZON);
   private readonly frontier = new Frontier();
+  /** When to look from the start for what claims may have missed, monotonic clock, ms. */
+  private lookForMissedAt = Infinity;
   /** The last type that the last claim asked for. */
   private lastAsked = '';
   private readonly pace = new Pace(LONGEST_HOLD / 2);
@@ -61,6 +65,26 @@ export class Backlog {
     this.paused = new Set();
     this.epoch += 1;
     this.frontier.clear();
+    this.looksForMissed();
+  }
+
+  /** Something may be due that comes before the place where claims went on. */
+  mayHaveMissed(): void {
+    this.lookForMissedAt = Math.min(this.lookForMissedAt, performance.now() + MISSED_FOR);
+  }
+
+  /**
+   * ms until it should be looked for: when nothing else is left to do, since that look reads past all that was settled lately, or a
+   * second later.
+   */
+  lookForMissedIn(life: WorkerLife): number {
+    const left = this.lookForMissedAt - performance.now();
+    return life.isEmpty && left < Infinity ? 0 : left;
+  }
+
+  /** What is looked for from here on is looked for from the start. */
+  looksForMissed(): void {
+    this.lookForMissedAt = Infinity;
   }
 
   /** Everything may be due, also what was paused when it was last looked at. */

@@ -48,6 +48,7 @@ export class Claimer {
     const { dialect } = this.database;
     const { identity } = life;
     const { epoch } = this.backlog;
+    this.backlog.looksForMissed();
     const sight = await this.database.read(
       () => lookPastHeld(dialect, identity, life, this.backlog.lookout(), this.backlog.heldElsewhere),
       life.patience,
@@ -117,8 +118,7 @@ export class Claimer {
       );
       return claimed;
     } finally {
-      const left =
-        claimed.kind === 'claimed' ? [...claimed.more.keys(), ...claimed.sight.toLookForAgain] : asked;
+      const left = claimed.kind === 'claimed' ? claimed.more.keys() : asked;
       for (const type of left) this.backlog.expect(type);
       if (claimed.kind !== 'claimed') this.backlog.reapWanted = reapWanted;
     }
@@ -129,6 +129,7 @@ export class Claimer {
     this.backlog.remember(claimed.sight, epoch);
     this.backlog.lastServed = claimed.taken.at(-1)?.redoTaskId ?? this.backlog.lastServed;
     this.backlog.dealt(appetite, claimed.more);
+    if (claimed.sight.mayHaveMissed) this.backlog.mayHaveMissed();
     for (const type of claimed.passedOver) this.backlog.expect(type, LOCKED_FOR);
     for (const { freed } of claimed.reaped) for (const type of freed) this.backlog.expect(type);
   }

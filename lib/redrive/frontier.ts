@@ -7,7 +7,7 @@ const FROM_THE_START_EVERY = 1_000;
  * How far claims have come in the order in which tasks fall due, by type: while there is more than one claim takes, the next
  * goes on from there. What was deleted stays in the index until the database tidies up, which a single open transaction can put
  * off for hours; who looks from the start reads past all of it. What comes before the frontier (a transaction that commits
- * late, tasks handed back) is found a second later, or sooner: by the claim that follows one that found less than wanted.
+ * late, tasks handed back) is found a second later, or sooner: when nothing else is left to do.
  */
 export class Frontier {
   private readonly byType = new Map<string, { readonly place: Place; readonly startedAt: number }>();

@@ -181,7 +181,8 @@ export class RedriveCycle {
   private nextOfClaims(): Step | undefined {
     const { life, phase } = this;
     if (!life) return undefined;
-    const mayLook = phase === 'running' && this.lookWanted && this.troubles.allow('look');
+    const wantsToLook = this.lookWanted || this.backlog.lookForMissedIn(life) <= 0;
+    const mayLook = phase === 'running' && wantsToLook && this.troubles.allow('look');
     const hasRoom = this.backlog.room(life) > 0;
     if (mayLook && hasRoom && this.backlog.isOfMany) return 'look';
     const appetite = this.canClaim() ? this.backlog.appetite(life) : undefined;
@@ -190,7 +191,7 @@ export class RedriveCycle {
       return appetite.total >= MANY || isFirst ? 'claim' : undefined;
     }
     if (mayLook && hasRoom) return 'look';
-    if (life.isEmpty && this.backlog.isEmpty && !this.lookWanted) this.passes.finish();
+    if (life.isEmpty && this.backlog.isEmpty && !wantsToLook) this.passes.finish();
     return undefined;
   }
 
@@ -227,9 +228,11 @@ export class RedriveCycle {
 
   private restOfClaims(): number {
     const moments = [...this.troubles.rests('claim', 'look'), this.drainUntil - performance.now()];
-    if (this.life && this.troubles.allow('claim') && this.phase === 'running') {
+    const { life, backlog } = this;
+    if (life && this.phase === 'running') {
       const locked = this.claimer.restFor();
-      moments.push(locked > 0 ? locked : this.backlog.nextDueIn());
+      if (this.troubles.allow('claim')) moments.push(locked > 0 ? locked : backlog.nextDueIn());
+      if (this.troubles.allow('look') && backlog.room(life) > 0) moments.push(backlog.lookForMissedIn(life));
     }
     return Math.max(1, Math.min(...moments));
   }

@@ -19,8 +19,8 @@ export interface OwnTasks {
 export interface FreeSight extends Sight {
   /** How many of each type the other workers have: what the next look has to see past. */
   readonly heldElsewhere: ReadonlyMap<string, number>;
-  /** Types of which less was found than wanted after the place where the look went on: what comes before it was not seen. */
-  readonly toLookForAgain: ReadonlySet<string>;
+  /** Of a type less was found than wanted after the place where the look went on, and what comes before it was not seen. */
+  readonly mayHaveMissed: boolean;
 }
 
 /** From so many on, what the others have is read first: the database tells an id more slowly than it passes over one. */
@@ -64,8 +64,7 @@ function partOf(held: IdsByType): { leftOut: Run[]; others: Map<string, number> 
 
 /**
  * A look that sees past what others have: those ids are mostly the longest due, so that many more are asked for and then
- * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them. Where it went on after a place and
- * found nothing at all it looks again from the start; where it found something, that is not kept waiting.
+ * left out. Ids of a lapsed worker are left out too until it is reaped; the next look has them.
  *
  * @param own what this worker has: what it had before and settles while the look is under way is not due either
  * @param heldElsewhere how many of each type the others have, beside what is left out
@@ -77,7 +76,7 @@ export function* lookPastHeld(
   wanted: Wanted,
   heldElsewhere: ReadonlyMap<string, number>,
 ): Work<FreeSight> {
-  const { perType, after, leftOut } = wanted;
+  const { perType, after } = wanted;
   const before = own.ids();
   // What it has itself comes before the place where it goes on.
   const ownBetween = [...perType.keys()].every((type) => after.has(type)) ? NO_COUNTS : own.counts();
@@ -97,16 +96,8 @@ export function* lookPastHeld(
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
-  const toLookForAgain = new Set([...perType.keys()].filter((type) => after.has(type) && isShort(type)));
-  if (due.size > 0 || toLookForAgain.size === 0)
-    return { ...sight, due, heldElsewhere: sizes(others), toLookForAgain };
-  return yield* lookPastHeld(
-    dialect,
-    worker,
-    own,
-    { perType, after: new Map(), leftOut },
-    leftOut ? heldElsewhere : sizes(others),
-  );
+  const mayHaveMissed = [...perType.keys()].some((type) => after.has(type) && isShort(type));
+  return { ...sight, due, heldElsewhere: sizes(others), mayHaveMissed };
 }
 
 const heldByOthers = ({ workers }: Sight, own: WorkerIdentity) =>

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { DatabaseTimeoutError, type RedoContext, RedoResult } from 'nestjs-redo';
 import { forEachDatabase, forEachServer } from '../support/databases.js';
 import {
@@ -83,7 +83,7 @@ forEachDatabase((database) => {
     return log;
   }
 
-  test('while there is more than it takes, a claim goes on where the last one ended; where it finds less, it looks from the start', async () => {
+  test('while there is more than it takes, a claim goes on where the last one ended; when nothing is left, it looks from the start', async () => {
     const log = await drainedInTens(50);
     // On PostgreSQL it is a number in the table of what is wanted, below any time where there is none.
     const goesOnAfter = ({ text, values }: LoggedStatement) =>
@@ -96,14 +96,46 @@ forEachDatabase((database) => {
     expect(goesOn.at(-1)).toBe(false);
   });
 
-  test('what a claim finds beyond the last place is taken without a look from the start, which the next claim has', async () => {
+  test('the look from the start keeps no claim waiting: it is the last, and has no lock', async () => {
     const log = await drainedInTens(55);
     const claims = log
       .matching(/'clock' AS kind|(SELECT id FROM|UPDATE) tbl_pessimistic_lock/)
       .map(({ text }) => (text.includes('clock') ? 'look' : 'lock'));
-    // Six that find something, and the one that finds nothing more.
-    expect(claims.length).toBeGreaterThanOrEqual(14);
+    expect(claims.pop()).toBe('look');
+    // Six that find something.
+    expect(claims.length).toBeGreaterThanOrEqual(12);
     expect(claims).toEqual(claims.map((_, index) => (index % 2 === 0 ? 'lock' : 'look')));
+  });
+
+  test('what comes up behind the last place is found a second later, also while handlers run', async () => {
+    const { passed, open } = gate();
+    const late = 'comes up late';
+    const comesUpLate = () =>
+      schema.query(`UPDATE tbl_redotask SET next_exec_time = 1 WHERE req_param LIKE '%${late}%'`);
+    const adding = await producer('job');
+    const begun: unknown[] = [];
+    const app = await start({
+      handlers: {
+        job: async (params: unknown) => {
+          begun.push(params);
+          if (params === 'long') await passed;
+          // Its claim is the last one, which found less than it wanted; and the second since then is not over.
+          if (params === 'last') await comesUpLate();
+        },
+      },
+      options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 10, batchSize: 10 },
+    });
+    await app.redo.redrive();
+    await adding.redo.addRedoTask('job', late, { delay: 86_400_000 });
+    await adding.redo.addRedoTasks('job', ['long', ...range(23), 'last']);
+    const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
+    const ended = app.redo.redrive();
+    await waitFor(() => app.all('succeeded').length === 24, { what: 'all but the long one' });
+    now.mockRestore();
+    await waitFor(() => begun.includes(late), { what: 'what came up late' });
+    expect(app.all('succeeded').map(({ id }) => id)).not.toContain(app.all('started')[0]!.id);
+    open();
+    expect(await ended).toMatchObject({ claimed: 26, succeeded: 26 });
   });
 
   describe('of many types', () => {

@@ -20,7 +20,7 @@ const CLAIMED: Claim = {
     paused: new Set(),
     due: new Map(),
     heldElsewhere: new Map(),
-    toLookForAgain: new Set(),
+    mayHaveMissed: false,
   },
   taken: [],
   expired: [],
