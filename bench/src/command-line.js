@@ -68,7 +68,9 @@ export function readCommandLine(args) {
 function axesOf(given) {
   const ids = AXES.map(({ id }) => id);
   const names = chosen('axis', given, [...new Set([...GROUPS, ...ids])]);
-  return AXES.filter(({ id, group }) => names.includes(id) || names.includes(group));
+  const isAsked = ({ id, group }) => names.includes(id) || names.includes(group);
+  const bases = AXES.filter(isAsked).map(({ shareOf }) => shareOf);
+  return AXES.filter((axis) => isAsked(axis) || bases.includes(axis.id));
 }
 
 function chosen(name, given, allowed) {

@@ -13,7 +13,7 @@ import j from './j.js';
 import k from './k.js';
 import l from './l.js';
 
-/** C comes first: others are told as shares of it. @type {readonly import('./axis.js').Axis[]} */
+/** C, D1 and G0 come before those that are told as shares of them. @type {readonly import('./axis.js').Axis[]} */
 export const AXES = [c, c1, a, ...a1, b, ...d, ...e, f, ...g, h, ...i, j, ...k, l];
 
 /** The letters of the table, of which some are several axes. */

@@ -2,10 +2,7 @@ import C from '../axes/c.js';
 import { asOne, DISTURBED, leastDisturbed, Rounds } from './rounds.js';
 import { Stand } from './stand.js';
 
-/** Candidates for the best settings are tried so often, those that are left far behind by then no more. */
-const TRIALS = 2;
-const FAR_BEHIND = 0.75;
-/** A candidate that takes longer is too slow anyway, ms. */
+/** A candidate for the best settings that takes longer for a round is too slow anyway, ms. */
 const LONGEST_TRIAL = 8_000;
 
 /**
@@ -135,7 +132,7 @@ export class Contest {
     return { ...wanted, tasks: Math.min(wanted.tasks, most) };
   }
 
-  /** Where a side has several candidates, they are tried at draining, and the fastest takes part. */
+  /** Where a side has several candidates for its settings, they are tried at draining, and the fastest takes part. */
   async #settingsFor(axis, contestant) {
     const side = await this.loadSide(contestant.side);
     const candidates = side.settings[axis.use] ?? side.settings.default;
@@ -146,28 +143,17 @@ export class Contest {
     return this.#best.get(use);
   }
 
-  /** On the work that is measured: large batches come off badly on less. */
+  /** All of them at the same time, on the work that is measured: large batches come off badly on less. */
   async #fastest(trial, contestant, candidates) {
-    let left = candidates.map((settings) => ({ settings, values: [] }));
-    for (let round = 1; round <= TRIALS && (round === 1 || left.length > 1); round += 1) {
-      for (const one of left) await this.#try(trial, contestant, one);
-      // Settings that do not work are not the best ones; the others take part.
-      const working = left.filter(({ failure }) => !failure);
-      if (working.length === 0) throw left[0].failure;
-      const best = Math.max(...working.map(meanOf));
-      left = working.filter((one) => meanOf(one) >= FAR_BEHIND * best);
-    }
-    return left.reduce((best, one) => (meanOf(one) > meanOf(best) ? one : best)).settings;
-  }
-
-  async #try(trial, contestant, one) {
-    const due = [{ axis: trial, entry: { contestant, settings: one.settings, runs: [] } }];
-    this.progress.say(due, 'trial', one.settings);
+    const entries = candidates.map((settings) => ({ contestant, settings, runs: [] }));
+    const due = entries.map((entry) => ({ axis: trial, entry }));
+    this.progress.say(due, 'trial');
     await this.#takeRounds(due, { ...this.scale, limit: LONGEST_TRIAL });
     this.progress.tell(due);
-    const [{ entry }] = due;
-    if (entry.failure === undefined) one.values.push(entry.runs[0].value);
-    else one.failure = new Error(entry.failure);
+    // Settings that do not work are not the best ones; the others take part.
+    const working = entries.filter(({ failure }) => failure === undefined);
+    if (working.length === 0) throw new Error(entries[0].failure);
+    return working.reduce((best, one) => (one.runs[0].value > best.runs[0].value ? one : best)).settings;
   }
 }
 
@@ -182,5 +168,3 @@ function add(entry, turn) {
   if (!Number.isFinite(turn.value)) throw new Error('did nothing within its time');
   entry.runs.push(turn);
 }
-
-const meanOf = ({ values }) => values.reduce((sum, value) => sum + value, 0) / values.length;

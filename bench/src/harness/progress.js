@@ -1,20 +1,21 @@
-/** One line a turn, as it goes. */
+/** A line or several a turn, as it goes. */
 export class Progress {
   #start = performance.now();
 
   /** @param {readonly { axis: object, entry: object }[]} due what one contestant takes part in */
-  say(due, which, settings) {
+  say(due, which) {
     const seconds = ((performance.now() - this.#start) / 1_000).toFixed(0).padStart(5);
-    const ids = due.map(({ axis }) => axis.id).join(' ');
-    const tried = settings ? ` ${JSON.stringify(settings)}` : '';
-    process.stderr.write(`${seconds} s  ${ids} ${which} ${due[0].entry.contestant.label}${tried}: `);
+    const ids = [...new Set(due.map(({ axis }) => axis.id))].join(' ');
+    process.stderr.write(`${seconds} s  ${ids} ${which} ${due[0].entry.contestant.label}: `);
   }
 
   tell(due) {
     const told = due.filter(({ entry }) => entry.failure === undefined);
+    const isOfOneAxis = new Set(due.map(({ axis }) => axis)).size === 1;
     if (due.length > 1) process.stderr.write('\n');
     for (const { axis, entry } of told) {
-      const name = due.length > 1 ? `         ${axis.id}: ` : '';
+      const what = isOfOneAxis ? JSON.stringify(entry.settings) : axis.id;
+      const name = due.length > 1 ? `         ${what}: ` : '';
       process.stderr.write(`${name}${inWords(axis, entry.runs.at(-1))}\n`);
     }
   }
