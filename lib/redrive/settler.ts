@@ -9,7 +9,7 @@ import { DatabaseClock } from './database.clock.js';
 import { PassesUnderWay } from './redrive.pass.js';
 import { inPlainWords, settlementOf } from './retry.policy.js';
 import { tellSettled, type Told } from './settlement.events.js';
-import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
+import { type HeldTask, RunningTask, type WorkerLife } from './worker.life.js';
 
 /** What a stopping worker handed back. */
 export interface HandedBack {
@@ -127,7 +127,7 @@ export class Settler {
     for (const each of leaving) {
       const { task, type } = each;
       const settlement =
-        'controller' in each
+        each instanceof RunningTask
           ? each.outcome && settlementOf(task, each.outcome, type.policy, stamp)
           : each.verdict;
       if (settlement)

@@ -13,15 +13,13 @@ export class ShutdownAbort extends Error {
 }
 
 /** Runs one handler for one task. Knows no database and never fails. */
-export async function execute(
-  { type, task, controller }: RunningTask,
-  redact: Redact | false,
-): Promise<Outcome> {
+export async function execute(running: RunningTask, redact: Redact | false): Promise<Outcome> {
+  const { type, task } = running;
   try {
-    const result: unknown = await type.handle(task.params as never, new TaskContext(task, controller));
+    const result: unknown = await type.handle(task.params as never, new TaskContext(running));
     return outcomeOf(result, task, redact);
   } catch (thrown) {
-    const { signal } = controller;
+    const { signal } = running.controller;
     if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
     return { kind: 'failed', failure: failureOf(thrown, cleanerFor(task, redact)) };
   }

@@ -22,14 +22,22 @@ export interface HeldTask {
 }
 
 /** Its handler has begun. */
-export interface RunningTask {
-  readonly task: ClaimedTask;
-  readonly type: HandledType;
-  readonly controller: AbortController;
-  /** When it has taken too long, monotonic clock, ms. */
-  readonly giveUpAt: number;
+export class RunningTask {
   /** Set when the handler has ended and the outcome is not settled yet: by `WorkerLife.end` alone. */
-  outcome?: Outcome;
+  outcome: Outcome | undefined;
+  private ownController: AbortController | undefined;
+
+  /** @param giveUpAt when it has taken too long, monotonic clock, ms */
+  constructor(
+    readonly task: ClaimedTask,
+    readonly type: HandledType,
+    readonly giveUpAt: number,
+  ) {}
+
+  /** Made when somebody asks for it: most handlers never look at their signal, and it costs as much as reading their parameters. */
+  get controller(): AbortController {
+    return (this.ownController ??= new AbortController());
+  }
 }
 
 /** A transaction of the engine that hangs must leave time for others within the lease, and not hold up a shutdown, ms. */
@@ -96,8 +104,7 @@ export class WorkerLife implements OwnTasks {
   /** Its handler is about to begin. */
   begin({ task, type }: HeldTask): RunningTask {
     this.heldById.delete(task.id);
-    const giveUpAt = performance.now() + type.policy.timeout;
-    const running: RunningTask = { task, type, controller: new AbortController(), giveUpAt };
+    const running = new RunningTask(task, type, performance.now() + type.policy.timeout);
     this.runningById.set(task.id, running);
     this.activeCount += 1;
     return running;
@@ -233,7 +240,7 @@ export class WorkerLife implements OwnTasks {
   }
 
   abort(reason: Error): void {
-    for (const { controller, outcome } of this.running.values()) if (!outcome) controller.abort(reason);
+    for (const each of this.running.values()) if (!each.outcome) each.controller.abort(reason);
   }
 
   private isHere(each: HeldTask | RunningTask): boolean {
