@@ -13,6 +13,7 @@ const OPTIONS = {
   'snapshot-minutes': { type: 'string', default: '10' },
   limit: { type: 'string', default: '30' },
   sides: { type: 'string', default: '' },
+  tried: { type: 'string', default: '' },
   library: { type: 'string', multiple: true, default: [] },
   data: { type: 'string', default: '' },
   out: { type: 'string', default: '' },
@@ -31,6 +32,7 @@ export const HELP = `npm run bench -- [options]
   --snapshot-minutes N    how long the snapshot of axis H stays open (default 10)
   --limit SECONDS         a slower side is stopped then, and what it has done is counted (default 30)
   --sides WORDS           only contestants whose key has one of these words, with commas (nestjs-redo, bullmq@redis-always, …)
+  --tried FILE            an earlier run's JSON: settings that it has found best are not tried again
   --library FOLDER        a clone of this repository, built, to measure in place of this one; several: each takes part
   --data FOLDER           where the private servers keep their data; a real disk (default: the system's temporary folder)
   --out FOLDER            where the JSON and the charts go (default bench/results)
@@ -58,6 +60,7 @@ export function readCommandLine(args) {
       limit: number('limit', 1) * 1_000,
     },
     sides: values.sides.split(',').filter(Boolean),
+    tried: values.tried,
     libraries: values.library,
     data: values.data,
     out: values.out,

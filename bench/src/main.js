@@ -5,6 +5,7 @@ import { AXES } from './axes/index.js';
 import { HELP, readCommandLine } from './command-line.js';
 import { Contest } from './harness/contest.js';
 import { Progress } from './harness/progress.js';
+import { Tried } from './harness/tried.js';
 import { BENCH, packLibrary } from './library.js';
 import { describeMachine } from './machine.js';
 import { report } from './report/report.js';
@@ -16,7 +17,7 @@ if (options.help) process.stdout.write(HELP);
 else await bench(options);
 process.exit();
 
-async function bench({ databases, axes, runs, repeats, scale, sides, libraries, data, out, profile }) {
+async function bench({ databases, axes, runs, repeats, scale, sides, tried, libraries, data, out, profile }) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
   const packed = (libraries.length > 0 ? libraries : [join(BENCH, '..')]).map(packLibrary);
   const folder = out || join(BENCH, 'results');
@@ -26,7 +27,16 @@ async function bench({ databases, axes, runs, repeats, scale, sides, libraries, 
   const servers = new Servers(data || tmpdir());
   for (const database of databases) await servers.get(database);
   const progress = new Progress();
-  const contest = new Contest({ servers, loadSide, scale, runs, repeats, progress, profile });
+  const contest = new Contest({
+    servers,
+    loadSide,
+    scale,
+    runs,
+    repeats,
+    progress,
+    tried: new Tried(tried),
+    profile,
+  });
   const results = [];
   for (const compared of inComparison(axes)) {
     const events = compared

@@ -20,10 +20,11 @@ export class Contest {
    * @param {number} means.runs
    * @param {number} means.repeats how often a disturbed turn is repeated at most; what stays disturbed is marked
    * @param {import('./progress.js').Progress} means.progress
+   * @param {import('./tried.js').Tried} means.tried
    * @param {string} [means.profile] where the processes of the sides leave CPU profiles
    */
-  constructor({ servers, loadSide, scale, runs, repeats, progress, profile }) {
-    Object.assign(this, { servers, loadSide, scale, runs, repeats, progress, profile });
+  constructor({ servers, loadSide, scale, runs, repeats, progress, tried, profile }) {
+    Object.assign(this, { servers, loadSide, scale, runs, repeats, progress, tried, profile });
   }
 
   /**
@@ -138,6 +139,8 @@ export class Contest {
     const candidates = side.settings[axis.use] ?? side.settings.default;
     if (candidates.length === 1) return candidates[0];
     const trial = axis.trial ?? C;
+    const known = this.tried.best(trial, contestant, candidates);
+    if (known) return known;
     const use = `${trial.id} ${contestant.key} ${JSON.stringify(candidates)}`;
     if (!this.#best.has(use)) this.#best.set(use, await this.#fastest(trial, contestant, candidates));
     return this.#best.get(use);
