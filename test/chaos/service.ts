@@ -8,7 +8,7 @@ import { RedoModule, type RedoOptions } from 'nestjs-redo';
 import { optionsOf } from '../../migrations/database-url.js';
 import { sqliteDriver } from '../support/sqlite-driver.js';
 import { monotonic } from './monotonic.js';
-import { APPLICATION, LEASE, POOL_SIZE, SHUTDOWN_TIMEOUT } from './settings.js';
+import { APPLICATION, CONNECT_TIMEOUT, LEASE, POOL_SIZE, SHUTDOWN_TIMEOUT } from './settings.js';
 
 /** What a process is told by its environment. */
 export interface ServiceSettings {
@@ -53,6 +53,7 @@ export async function startService(
     ...fromUrl,
     // Two builds of SQLite in one process would break each other's locks.
     ...(fromUrl.type === 'better-sqlite3' ? { driver: sqliteDriver() } : { poolSize: POOL_SIZE }),
+    ...(fromUrl.type === 'postgres' && { connectTimeoutMS: CONNECT_TIMEOUT }),
     // The server may be away just now.
     retryAttempts: 10_000,
     retryDelay: 50,

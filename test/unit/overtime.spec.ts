@@ -3,6 +3,7 @@ import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
 import { Bell } from '../../lib/redrive/bell.js';
 import { Lease } from '../../lib/redrive/lease.js';
 import { Overtime } from '../../lib/redrive/overtime.js';
+import { TaskContext } from '../../lib/redrive/task.context.js';
 import { type RunningTask, WorkerLife } from '../../lib/redrive/worker.life.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
@@ -62,6 +63,15 @@ test('each handler is given up when its own time is over, whichever began first'
   jest.advanceTimersByTime(50);
   expect(givenUp(long, late)).toEqual([1, 3]);
   expect([life.active, life.unsettled, life.toSettle]).toEqual([0, 3, 3]);
+});
+
+test('a handler that asks for its signal only when it was given up finds it aborted', () => {
+  const running = begun(1, 100);
+  const context = new TaskContext(running);
+  jest.advanceTimersByTime(100);
+  expect(context.signal.aborted).toBe(true);
+  expect(context.signal.reason).toMatchObject({ message: expect.stringContaining('100 ms') });
+  expect(context.signal).toBe(running.controller.signal);
 });
 
 test('what has ended in time is left alone, and the first word counts', () => {
