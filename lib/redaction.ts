@@ -88,15 +88,20 @@ function isBoundary(text: string, index: number): boolean {
 
 const isWord = (character = '') => /[\p{L}\p{N}]/u.test(character);
 
-/** The option applied to one task's texts. What it fails on is withheld. */
-export const cleanerOf =
-  (redact: Redact | false, task: () => RedactedTask): Clean =>
-  (text) => {
-    if (redact === false) return text;
+/**
+ * The option applied to one task's texts. What it fails on is withheld.
+ *
+ * @param read the task, asked for once
+ */
+export function cleanerOf(redact: Redact | false, read: () => RedactedTask): Clean {
+  if (redact === false) return (text) => text;
+  let task: RedactedTask | undefined;
+  return (text) => {
     try {
-      const clean: unknown = redact(text, task());
+      const clean: unknown = redact(text, (task ??= read()));
       return typeof clean === 'string' ? clean : withheld(`it returned a value of type ${typeof clean}`);
     } catch {
       return withheld('it threw');
     }
   };
+}

@@ -9,17 +9,17 @@ const LONGEST_CLEANED = 5 * MOST_CHARACTERS;
 
 /** Puts what a handler threw into words. Anything can be thrown, and looking at it may throw again. */
 export function failureOf(thrown: unknown, clean: Clean = (text) => text): Failure {
-  const error = readable(() => asError(thrown), new Error(unspeakable));
-  const message = readable(() => wordsOf(error), unspeakable);
-  const stack = readable(() => stackOf(error), null);
+  const error = readable(() => asError(thrown)) ?? new Error(unspeakable);
+  const message = readable(() => wordsOf(error)) ?? unspeakable;
+  const stack = readable(() => stackOf(error)) ?? null;
   return { error, message: cut(clean(headOf(message))), stack: stack && cut(clean(headOf(stack))) };
 }
 
-function readable<T>(read: () => T, otherwise: T): T {
+function readable<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {
-    return otherwise;
+    return undefined;
   }
 }
 

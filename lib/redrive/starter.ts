@@ -9,6 +9,7 @@ import type { AddedTask, NewTask } from '../store/insert.js';
 import { Backlog } from './backlog.js';
 import type { ClaimedTask } from '../store/task.row.js';
 import { Bell } from './bell.js';
+import { onEmptyStack } from './empty.stack.js';
 import { Overtime } from './overtime.js';
 import { execute } from './task.executor.js';
 import type { HeldTask, WorkerLife } from './worker.life.js';
@@ -48,7 +49,7 @@ export class Starter {
       );
       if (life.over || !isBegun) return isBegun;
       life.lease.renewed(sentAt);
-      this.run(life, starts);
+      await onEmptyStack(() => this.run(life, starts));
       return true;
     } finally {
       turn.leave();
@@ -96,7 +97,7 @@ export class Starter {
       if (!marked) this.backlog.expect(type.redoTaskId);
       else if (!life.over) {
         life.lease.renewed(sentAt);
-        this.run(life, [heldTask(marked)]);
+        await onEmptyStack(() => this.run(life, [heldTask(marked)]));
       }
     } catch (error) {
       // Rolled back: it may be this worker's row alone that can't be written.
@@ -114,7 +115,7 @@ export class Starter {
     this.backlog.began(starts.length);
     for (const held of starts) {
       // A handler that blocks this process for longer than the lease: others may have the next tasks by now.
-      if (life.lease.left() <= 0) return;
+      if (life.over || life.lease.left() <= 0) return;
       const running = life.begin(held);
       this.overtime.watch(life, running);
       const { id, redoTaskId, execTimes } = held.task;

@@ -30,6 +30,6 @@ export class TaskContext implements RedoContext {
   }
 
   get signal(): AbortSignal {
-    return this.#running.controller.signal;
+    return this.#running.signal;
   }
 }

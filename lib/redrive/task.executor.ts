@@ -19,16 +19,15 @@ export async function execute(running: RunningTask, redact: Redact | false): Pro
     const result: unknown = await type.handle(task.params as never, new TaskContext(running));
     return outcomeOf(result, task, redact);
   } catch (thrown) {
-    const { signal } = running.controller;
-    if (signal.aborted && signal.reason instanceof ShutdownAbort) return { kind: 'aborted' };
+    if (running.abortedBy instanceof ShutdownAbort) return { kind: 'aborted' };
     return { kind: 'failed', failure: failureOf(thrown, cleanerFor(task, redact)) };
   }
 }
 
 /** What becomes of a task whose handler takes too long. */
-export function giveUp({ type, controller }: RunningTask): Outcome {
-  const failure = withoutStack(timedOut(type.policy.timeout));
-  controller.abort(failure.error);
+export function giveUp(running: RunningTask): Outcome {
+  const failure = withoutStack(timedOut(running.type.policy.timeout));
+  running.abort(failure.error);
   return { kind: 'failed', failure };
 }
 

@@ -25,7 +25,8 @@ export interface HeldTask {
 export class RunningTask {
   /** Set when the handler has ended and the outcome is not settled yet: by `WorkerLife.end` alone. */
   outcome: Outcome | undefined;
-  private ownController: AbortController | undefined;
+  /** Made when somebody asks for its signal: most handlers never do, and it costs as much as reading their parameters. */
+  private controller: AbortController | undefined;
 
   /** @param giveUpAt when it has taken too long, monotonic clock, ms */
   constructor(
@@ -34,9 +35,18 @@ export class RunningTask {
     readonly giveUpAt: number,
   ) {}
 
-  /** Made when somebody asks for it: most handlers never look at their signal, and it costs as much as reading their parameters. */
-  get controller(): AbortController {
-    return (this.ownController ??= new AbortController());
+  get signal(): AbortSignal {
+    return (this.controller ??= new AbortController()).signal;
+  }
+
+  abort(reason: Error): void {
+    this.controller ??= new AbortController();
+    this.controller.abort(reason);
+  }
+
+  /** The reason, if it was aborted. */
+  get abortedBy(): unknown {
+    return this.controller?.signal.reason as unknown;
   }
 }
 
@@ -240,7 +250,7 @@ export class WorkerLife implements OwnTasks {
   }
 
   abort(reason: Error): void {
-    for (const each of this.running.values()) if (!each.outcome) each.controller.abort(reason);
+    for (const each of this.running.values()) if (!each.outcome) each.abort(reason);
   }
 
   private isHere(each: HeldTask | RunningTask): boolean {

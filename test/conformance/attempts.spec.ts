@@ -91,6 +91,8 @@ forEachDatabase((database) => {
       });
       expect(task?.errors.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
       expect(task?.errors[0]?.stack).toContain('account closed');
+      // The handler's, without the engine's loops.
+      expect(task?.errors[0]?.stack).not.toMatch(/Starter\.begin|at async/);
       expect(task?.errors[0]?.host).not.toBe('');
       await passTime(schema, 24 * 3_600_000);
       expect(await app.redo.redrive()).toMatchObject({ claimed: 0 });
