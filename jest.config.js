@@ -8,6 +8,6 @@ export default {
   globalTeardown: './support/global-teardown.js',
   testSequencer: './support/longest-first.cjs',
   testTimeout: 60_000,
-  // Tests wait for databases and processes more than they compute.
-  maxWorkers: 2,
+  // One more than the cores of a CI machine: tests wait for databases, processes and clocks about a third of their time.
+  maxWorkers: 3,
 };
