@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import type { Appetite } from '../store/claim.js';
-import type { FreeSight } from '../store/free.sight.js';
+import { type FreeSight, NOBODY_ELSE } from '../store/free.sight.js';
 import type { Wanted } from '../store/ledger.js';
 import type { Place } from '../store/place.js';
 import { DatabaseClock } from './database.clock.js';
@@ -27,8 +27,7 @@ export class Backlog {
   reapWanted = false;
   /** The type that was dealt a place last. */
   lastServed: string | undefined;
-  /** How many of each type the other workers have. */
-  heldElsewhere: ReadonlyMap<string, number> = new Map();
+  elsewhere = NOBODY_ELSE;
 
   /** Counts the calls of `forget`: what was asked before the last one must not undo it. */
   epoch = 0;
@@ -114,7 +113,7 @@ export class Backlog {
 
   /** @param epoch when it was asked for */
   remember(sight: FreeSight, epoch: number): void {
-    this.heldElsewhere = sight.heldElsewhere;
+    this.elsewhere = sight.elsewhere;
     if (epoch !== this.epoch) return;
     this.rememberPaused(sight.paused);
   }

@@ -10,7 +10,7 @@ import {
   type ReadTasks,
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
-import { lookPastHeld } from '../store/free.sight.js';
+import { lookForAny } from '../store/free.sight.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import type { Settlement } from '../store/settlement.js';
 import { readPaused } from '../store/task.reader.js';
@@ -50,7 +50,7 @@ export class Claimer {
     const { epoch } = this.backlog;
     this.backlog.looksForMissed();
     const sight = await this.database.read(
-      () => lookPastHeld(dialect, identity, life, this.backlog.lookout(), this.backlog.heldElsewhere),
+      () => lookForAny(dialect, identity, life, this.backlog.lookout(), this.backlog.elsewhere),
       life.patience,
     );
     this.clock.set(sight.now);
@@ -113,7 +113,7 @@ export class Claimer {
     let claimed: Claim = { kind: 'locked' };
     try {
       claimed = await this.database.transaction(
-        () => claim(dialect, life.identity, turn, life, appetite, this.backlog.heldElsewhere),
+        () => claim(dialect, life.identity, turn, life, appetite, this.backlog.elsewhere),
         life.patience,
       );
       return claimed;

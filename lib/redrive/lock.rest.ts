@@ -4,7 +4,7 @@ const LONGEST_REST = 100;
 
 /**
  * How long a worker that finds the lock row taken stays away: as long as its own claims take, since whoever has the row is claiming as
- * well, and longer each time. Asking more often would cost the database as much as the claims do.
+ * well, and twice as long each time. Asking more often would cost everybody as much as the claims do.
  */
 export class LockRest {
   private aClaim = SHORTEST_CLAIM;
@@ -27,7 +27,7 @@ export class LockRest {
     this.inARow += 1;
     // Not all who wait at the same moment.
     const spread = 0.5 + Math.random();
-    this.until = performance.now() + Math.min(this.aClaim * this.inARow, LONGEST_REST) * spread;
+    this.until = performance.now() + Math.min(this.aClaim * 2 ** (this.inARow - 1), LONGEST_REST) * spread;
     return this.inARow;
   }
 }

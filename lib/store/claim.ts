@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.js';
-import { type FreeSight, lookToClaim, type OwnTasks } from './free.sight.js';
+import { type Elsewhere, type FreeSight, lookToClaim, type OwnTasks } from './free.sight.js';
 import {
   type DueTask,
   lockLapsed,
@@ -50,12 +50,12 @@ export function* claim(
   turn: Turn,
   own: OwnTasks,
   appetite: Appetite,
-  heldElsewhere: ReadonlyMap<string, number>,
+  elsewhere: Elsewhere,
 ): Work<Claim> {
   const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (!lockRow) return { kind: 'locked' };
 
-  const sight = yield* lookToClaim(dialect, worker, own, appetite, heldElsewhere);
+  const sight = yield* lookToClaim(dialect, worker, own, appetite, elsewhere);
   const { reaped, locked } = yield* reapLapsed(dialect, worker, sight.workers);
   const { dealt, more } = share(sight.due, appetite);
   const ended = yield* endExpired(

@@ -15,39 +15,72 @@ export interface OwnTasks {
   holding(): Holding;
 }
 
+/** What a look has to see past, as the look before it found it. */
+export interface Elsewhere {
+  /** How many other workers there are. */
+  readonly workers: number;
+  /** How many tasks of each type they have. */
+  readonly held: ReadonlyMap<string, number>;
+}
+
+export const NOBODY_ELSE: Elsewhere = { workers: 0, held: new Map() };
+
 /** A sight whose due tasks are those that nobody has. */
 export interface FreeSight extends Sight {
-  /** How many of each type the other workers have: what the next look has to see past. */
-  readonly heldElsewhere: ReadonlyMap<string, number>;
+  readonly elsewhere: Elsewhere;
   /** Of a type less was found than wanted after the place where the look went on, and what comes before it was not seen. */
   readonly mayHaveMissed: boolean;
 }
 
-/** From so many on, what the others have is read first: the database tells an id more slowly than it passes over one. */
-const MANY_ELSEWHERE = 500;
+/** From so many on, what others have is left out: the database tells an id more slowly than it passes over one. */
+const MANY = 500;
 /** So many runs at the most, each a large part of what the others have: each is compared with every entry that is read. */
 const MOST_LEFT_OUT = 40;
 
+/** The question of an idle instance: one statement, unless all that it reads is what others have. */
+export function lookForAny(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  own: OwnTasks,
+  wanted: Wanted,
+  { held }: Elsewhere,
+): Work<FreeSight> {
+  const some = [...held].map(([type, size]) => [type, Math.min(size, MANY)] as const);
+  return lookPastHeld(dialect, worker, own, wanted, new Map(some));
+}
+
 /**
- * The look of a claim, under the lock row: what the others have is left out by the database, as far as it is ids in a row. It is read
- * again with what is due, so that what counts is of one moment.
+ * The look of a claim, under the lock row. Where others may have many of those that it would read, what they have is left out by the
+ * database, as far as it is ids in a row. It is read again with what is due, so that what counts is of one moment.
  */
 export function* lookToClaim(
   dialect: Dialect,
   worker: WorkerIdentity,
   own: OwnTasks,
   wanted: Wanted,
-  heldElsewhere: ReadonlyMap<string, number>,
+  { workers, held }: Elsewhere,
 ): Work<FreeSight> {
-  const isMuch = [...wanted.perType.keys()].some((type) => (heldElsewhere.get(type) ?? 0) >= MANY_ELSEWHERE);
-  if (!isMuch) return yield* lookPastHeld(dialect, worker, own, wanted, heldElsewhere);
+  const mayBeMany = ([type, most]: [string, number]) =>
+    Math.max(held.get(type) ?? 0, workers > 0 ? most : 0) >= MANY;
+  if (![...wanted.perType].some(mayBeMany)) return yield* lookPastHeld(dialect, worker, own, wanted, held);
   const ledger = yield* look(dialect, worker.applicationName, NOTHING);
-  const ofThese = [...heldByOthers(ledger, worker)].filter(([type]) => wanted.perType.has(type));
-  const { leftOut, others } = partOf(new Map(ofThese));
-  return yield* lookPastHeld(dialect, worker, own, { ...wanted, leftOut }, others);
+  return yield* lookPastMany(dialect, worker, own, wanted, heldByOthers(ledger, worker));
 }
 
 const NOTHING: Wanted = { perType: new Map(), after: new Map() };
+
+/** @param held what the others had a moment ago */
+function lookPastMany(
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  own: OwnTasks,
+  wanted: Wanted,
+  held: IdsByType,
+): Work<FreeSight> {
+  const ofThese = [...held].filter(([type]) => wanted.perType.has(type));
+  const { leftOut, others } = partOf(new Map(ofThese));
+  return lookPastHeld(dialect, worker, own, { ...wanted, leftOut }, others);
+}
 
 /** What of these ids is left out, and how many others there are of each type. */
 function partOf(held: IdsByType): { leftOut: Run[]; others: Map<string, number> } {
@@ -69,7 +102,7 @@ function partOf(held: IdsByType): { leftOut: Run[]; others: Map<string, number> 
  * @param own what this worker has: what it had before and settles while the look is under way is not due either
  * @param heldElsewhere how many of each type the others have, beside what is left out
  */
-export function* lookPastHeld(
+function* lookPastHeld(
   dialect: Dialect,
   worker: WorkerIdentity,
   own: OwnTasks,
@@ -92,16 +125,18 @@ export function* lookPastHeld(
     const isCut = tasks.length === asked.get(type) && free.length < (perType.get(type) ?? 0);
     const strangers = () => tasks.filter(({ id }) => strange?.has(id)).length;
     if (isCut && strangers() > (heldElsewhere.get(type) ?? 0))
-      return yield* lookPastHeld(dialect, worker, own, { perType, after }, sizes(others));
+      return yield* lookPastMany(dialect, worker, own, wanted, others);
     if (free.length > 0 && !sight.paused.has(type)) due.set(type, free);
   }
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
   const mayHaveMissed = [...perType.keys()].some((type) => after.has(type) && isShort(type));
-  return { ...sight, due, heldElsewhere: sizes(others), mayHaveMissed };
+  const elsewhere = { workers: othersOf(sight, worker).length, held: sizes(others) };
+  return { ...sight, due, elsewhere, mayHaveMissed };
 }
 
-const heldByOthers = ({ workers }: Sight, own: WorkerIdentity) =>
-  decodeAll(workers.filter(({ id }) => id !== own.id));
+const othersOf = ({ workers }: Sight, own: WorkerIdentity) => workers.filter(({ id }) => id !== own.id);
+
+const heldByOthers = (sight: Sight, own: WorkerIdentity) => decodeAll(othersOf(sight, own));
 
 type IdsByType = ReadonlyMap<string, IdRuns>;
 

@@ -52,6 +52,7 @@ forEachDatabase((database) => {
     };
     const store = app.nest.get<Database>(REDO_DATABASE);
     const wanted = { perType: new Map([['job', 10]]), after };
+    const elsewhere = { workers: 1, held: new Map([['job', heldElsewhere]]) };
     const told: number[] = [];
     let statements = 0;
     function* listened<T>(work: Work<T>): Work<T> {
@@ -66,7 +67,7 @@ forEachDatabase((database) => {
       return step.value;
     }
     const sight = await store.read(() =>
-      listened(lookToClaim(store.dialect, worker, ownsNothing, wanted, new Map([['job', heldElsewhere]]))),
+      listened(lookToClaim(store.dialect, worker, ownsNothing, wanted, elsewhere)),
     );
     return { free: (sight.due.get('job') ?? []).map(({ id }) => id), told, statements, sight };
   }
@@ -77,7 +78,7 @@ forEachDatabase((database) => {
     const wanted = [...ids.slice(500, 505), ...ids.slice(900, 905)];
     const { free, told, statements, sight } = await look(895);
     expect({ free, told, statements }).toEqual({ free: wanted, told: wanted, statements: 2 });
-    expect(sight.heldElsewhere).toEqual(new Map([['job', 895]]));
+    expect(sight.elsewhere.held).toEqual(new Map([['job', 895]]));
   });
 
   test('ids that are not in a row are told, and seen past', async () => {

@@ -17,7 +17,7 @@ import { begin } from '../../lib/store/begin.js';
 import { claim, lockResource, readClaimed } from '../../lib/store/claim.js';
 import { type Database } from '../../lib/store/database.js';
 import { databaseOf } from '../../lib/store/database.factory.js';
-import { lookPastHeld } from '../../lib/store/free.sight.js';
+import { lookForAny } from '../../lib/store/free.sight.js';
 import { insertTasks, type NewTask } from '../../lib/store/insert.js';
 import { register, type WorkerIdentity } from '../../lib/store/ledger.js';
 import { Holding } from '../../lib/store/ledger.text.js';
@@ -87,9 +87,9 @@ class Instance {
   /** @param heldElsewhere how many of the first type others have, as an instance knows from its last look */
   look(heldElsewhere = 0): Promise<unknown> {
     const wanted = new Map(this.types.map((type) => [type, 1]));
-    const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
+    const others = { workers: 0, held: new Map([[this.types[0] ?? '', heldElsewhere]]) };
     return this.database.read(() =>
-      lookPastHeld(
+      lookForAny(
         this.database.dialect,
         this.identity,
         ownsNothing,
@@ -103,7 +103,7 @@ class Instance {
   async claim(count: number, heldElsewhere = 0): Promise<void> {
     const perType = new Map(this.types.map((type) => [type, count]));
     const appetite = { total: count, perType, after: new Map(), lastServed: undefined };
-    const others = new Map([[this.types[0] ?? '', heldElsewhere]]);
+    const others = { workers: 0, held: new Map([[this.types[0] ?? '', heldElsewhere]]) };
     const claimed = await this.turn((turn) =>
       this.database.transaction(() =>
         claim(this.database.dialect, this.identity, turn, ownsNothing, appetite, others),

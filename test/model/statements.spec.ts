@@ -3,6 +3,7 @@ import { addRunning, begin } from '../../lib/store/begin.js';
 import { claim, readClaimed } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
 import type { NewTask } from '../../lib/store/insert.js';
+import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
 import { knockAtWorkers } from '../../lib/store/knock.js';
 import { register, type WorkerIdentity, writeOwnRow } from '../../lib/store/ledger.js';
 import { Holding } from '../../lib/store/ledger.text.js';
@@ -164,7 +165,7 @@ const claimed = (script: Script<readonly Row[] | number>) =>
       turn(),
       ownsNothing,
       { total: 3, perType: new Map([['job', 3]]), after: new Map(), lastServed: undefined },
-      new Map(),
+      NOBODY_ELSE,
     ),
     { 'lock the lock row': [[{ id: 1 }]], ...script },
   );

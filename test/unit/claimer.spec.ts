@@ -9,6 +9,7 @@ import type { PassesUnderWay } from '../../lib/redrive/redrive.pass.js';
 import { WorkerLife } from '../../lib/redrive/worker.life.js';
 import type { Claim } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
+import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
 const LOCKED: Claim = { kind: 'locked' };
@@ -19,7 +20,7 @@ const CLAIMED: Claim = {
     workers: [],
     paused: new Set(),
     due: new Map(),
-    heldElsewhere: new Map(),
+    elsewhere: NOBODY_ELSE,
     mayHaveMissed: false,
   },
   taken: [],
@@ -30,7 +31,7 @@ const CLAIMED: Claim = {
 };
 const NOTHING_DUE: Partial<Backlog> = {
   appetite: () => ({ total: 1, perType: new Map(), after: new Map(), lastServed: undefined }),
-  heldElsewhere: new Map(),
+  elsewhere: NOBODY_ELSE,
   remember: () => {},
   dealt: () => {},
 };
