@@ -28,13 +28,12 @@ const temporary = mkdtempSync(join(tmpdir(), 'redo-package-'));
 process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
-/** Packs what `npm publish` would, as it is built; returns the tarball and the names of the files in it. */
+/** Packs what `npm publish` would; returns the tarball and the names of the files in it. */
 export function pack() {
   for (const { default: file } of Object.values(manifest.exports).filter((entry) => entry.default)) {
     if (!existsSync(join(root, file))) throw new Error(`${file} is missing: run \`npm run build\` first`);
   }
-  const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', temporary];
-  const [packed] = JSON.parse(run(root, 'npm', pack));
+  const [packed] = JSON.parse(run(root, 'npm', ['pack', '--json', '--pack-destination', temporary]));
   return { tarball: join(temporary, packed.filename), files: packed.files.map(({ path }) => path) };
 }
 

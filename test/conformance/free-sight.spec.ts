@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Database, REDO_DATABASE } from '../../lib/store/database.js';
-import { lookToClaim } from '../../lib/store/free.sight.js';
+import { lookForAny, lookToClaim } from '../../lib/store/free.sight.js';
 import { Holding } from '../../lib/store/ledger.text.js';
 import { type Place } from '../../lib/store/place.js';
 import { type Work } from '../../lib/store/work.js';
@@ -41,7 +41,7 @@ forEachDatabase((database) => {
   }
 
   /** @returns what it found free, and the ids of all due tasks that it was told */
-  async function look(heldElsewhere: number, after = new Map<string, Place>()) {
+  async function look(heldElsewhere: number, after = new Map<string, Place>(), lookFor = lookToClaim) {
     const worker = {
       id: 'own',
       applicationName: APPLICATION,
@@ -67,7 +67,7 @@ forEachDatabase((database) => {
       return step.value;
     }
     const sight = await store.read(() =>
-      listened(lookToClaim(store.dialect, worker, ownsNothing, wanted, elsewhere)),
+      listened(lookFor(store.dialect, worker, ownsNothing, wanted, elsewhere)),
     );
     return { free: (sight.due.get('job') ?? []).map(({ id }) => id), told, statements, sight };
   }
@@ -101,6 +101,13 @@ forEachDatabase((database) => {
     const { free, told, statements } = await look(100);
     expect({ free, statements }).toEqual({ free: ids.slice(100, 110), statements: 1 });
     expect(told).toEqual(ids.slice(0, 110));
+  });
+
+  test('an idle instance reads past 500 at the most, and then leaves out what others have', async () => {
+    await elsewhere(ids.slice(0, 900));
+    const { free, told, statements } = await look(900, new Map(), lookForAny);
+    expect({ free, statements }).toEqual({ free: ids.slice(900, 910), statements: 2 });
+    expect(told).toEqual([...ids.slice(0, 510), ...free]);
   });
 
   describe('where it goes on after a place,', () => {
