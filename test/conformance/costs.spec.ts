@@ -282,6 +282,23 @@ forEachDatabase((database) => {
     });
   });
 
+  test.each([
+    [499, 'one look', [LOOK]],
+    [500, 'one more, at what the other has', ['SELECT tbl_redo_worker, tbl_redo_pause', LOOK]],
+  ])('beside another instance a claim of %d costs %s', async (concurrency, _, looks) => {
+    const handlers = { job: () => {} };
+    await start({ handlers, options: { concurrency } });
+    await waitFor(async () => (await schema.query('SELECT id FROM tbl_redo_worker')).length === 1, {
+      what: 'the other instance',
+    });
+    const app = await startWatched({ handlers, options: { concurrency } });
+    const adding = await startProducer();
+    await adding.redo.addRedoTasks('job', range(3));
+    const sent = await sentIn(app, () => app.redo.redrive());
+    const locked = sent.indexOf(WORDS[kind].lockRow);
+    expect(sent.slice(locked + 1, sent.indexOf('UPDATE tbl_redo_worker'))).toEqual(looks);
+  });
+
   test('an idle tick costs one SELECT, which is answered while a stranger has everything locked', async () => {
     const adding = await startProducer();
     await adding.redo.addRedoTasks('job', range(100), { delay: HOUR });

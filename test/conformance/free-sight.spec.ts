@@ -78,7 +78,7 @@ forEachDatabase((database) => {
     const wanted = [...ids.slice(500, 505), ...ids.slice(900, 905)];
     const { free, told, statements, sight } = await look(895);
     expect({ free, told, statements }).toEqual({ free: wanted, told: wanted, statements: 2 });
-    expect(sight.elsewhere.held).toEqual(new Map([['job', 895]]));
+    expect(sight.elsewhere).toEqual({ workers: 2, held: new Map([['job', 895]]) });
   });
 
   test('ids that are not in a row are told, and seen past', async () => {
