@@ -4,35 +4,39 @@ import { Injectable } from '@nestjs/common';
 @Injectable()
 export class Bell {
   private rings = 0;
-  private readonly resting = new Set<() => void>();
+  // A Set that is cleared leaves its table behind with a way to the next one: once one is old, V8 keeps all of them for long.
+  private resting = new Set<() => void>();
 
   ring(): void {
     this.rings += 1;
     if (this.resting.size === 0) return;
-    for (const wake of this.resting) wake();
-    this.resting.clear();
+    const woken = this.resting;
+    this.resting = new Set();
+    setImmediate(() => woken.forEach((wake) => wake()));
   }
 
   /** One of those who rest by this bell; it remembers what rang while it did not rest. */
   sleeper(): Sleeper {
     let heard = this.rings;
     return {
-      rest: async (ms) => {
-        if (heard === this.rings) await this.nextRing(ms);
-        await new Promise((resolve) => setImmediate(resolve));
-        heard = this.rings;
-      },
+      rest: (ms) =>
+        new Promise((resolve) => {
+          let timer: NodeJS.Timeout | undefined;
+          const wake = () => {
+            clearTimeout(timer);
+            heard = this.rings;
+            resolve();
+          };
+          if (heard !== this.rings) {
+            setImmediate(wake);
+            return;
+          }
+          this.resting.add(wake);
+          // Who was woken by a ring meanwhile is not there any more.
+          const timeIsOver = () => this.resting.delete(wake) && setImmediate(wake);
+          if (Number.isFinite(ms)) timer = setTimeout(timeIsOver, Math.max(0, ms));
+        }),
     };
-  }
-
-  private async nextRing(ms: number): Promise<void> {
-    let wake!: () => void;
-    const rung = new Promise<void>((resolve) => (wake = resolve));
-    const timer = Number.isFinite(ms) ? setTimeout(wake, Math.max(0, ms)) : undefined;
-    this.resting.add(wake);
-    await rung;
-    this.resting.delete(wake);
-    clearTimeout(timer);
   }
 }
 

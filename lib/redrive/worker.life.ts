@@ -75,7 +75,7 @@ export class WorkerLife implements OwnTasks {
   private readonly heldById = new Map<number, HeldTask>();
   private readonly runningById = new Map<number, RunningTask>();
   /** Those of both to settle that no settling has: their handlers have ended, or they won't be begun. */
-  private readonly toSettleById = new Map<number, HeldTask | RunningTask>();
+  private toSettleById = new Map<number, HeldTask | RunningTask>();
   private activeCount = 0;
   /** Tasks whose rows somebody else had locked when they were to be settled → when to try again. */
   private readonly locked = new Map<number, number>();
@@ -161,7 +161,8 @@ export class WorkerLife implements OwnTasks {
   /** Takes all of them, until {@link settlingEnded}. */
   takeToSettle(): (HeldTask | RunningTask)[] {
     const taken = this.settleable();
-    if (taken.length === this.toSettleById.size) this.toSettleById.clear();
+    // Not cleared: a Map that is leaves its table behind, with all these tasks and a way to the next table.
+    if (taken.length === this.toSettleById.size) this.toSettleById = new Map();
     else for (const { task } of taken) this.toSettleById.delete(task.id);
     return taken;
   }

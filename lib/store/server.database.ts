@@ -68,7 +68,7 @@ export class ServerDatabase implements Database {
     const runner = this.dataSource.createQueryRunner('master');
     await this.connect(runner);
     try {
-      return await before(within, use(runner), noAnswer(within));
+      return await before(within, use(runner), noAnswer);
     } catch (error) {
       await this.backToCleanState(runner, error, within);
       throw error;
@@ -81,7 +81,7 @@ export class ServerDatabase implements Database {
   private async connect(runner: QueryRunner): Promise<void> {
     const connecting = runner.connect() as Promise<unknown>;
     try {
-      await before(this.patience, connecting, noConnectionFree(this.patience));
+      await before(this.patience, connecting, noConnectionFree);
     } catch (error) {
       const giveBack = () => runner.release();
       connecting.then(giveBack, giveBack);
@@ -94,7 +94,7 @@ export class ServerDatabase implements Database {
     if (!this.isLost(error)) {
       if (!runner.isTransactionActive) return;
       try {
-        await before(within, runner.rollbackTransaction(), noAnswer(within));
+        await before(within, runner.rollbackTransaction(), noAnswer);
         return;
       } catch {
         // The connection is broken: the server rolls back by itself.
@@ -110,15 +110,16 @@ export class ServerDatabase implements Database {
   }
 }
 
-async function before<T>(ms: number, promise: Promise<T>, message: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DatabaseTimeoutError(message)), ms);
+/** One promise and one timer: every statement that this library sends alone comes through here twice. */
+function before<T>(ms: number, promise: Promise<T>, late: (ms: number) => string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DatabaseTimeoutError(late(ms))), ms);
+    const inTime =
+      <A>(tell: (answer: A) => void) =>
+      (answer: A) => {
+        clearTimeout(timer);
+        tell(answer);
+      };
+    promise.then(inTime(resolve), inTime(reject));
   });
-  promise.catch(() => undefined);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
