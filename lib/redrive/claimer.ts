@@ -5,6 +5,7 @@ import {
   type Appetite,
   claim,
   type Claim,
+  isLockRowFree,
   lockResource,
   readClaimed,
   type ReadTasks,
@@ -63,6 +64,7 @@ export class Claimer {
   async claim(life: WorkerLife): Promise<void> {
     const appetite = this.backlog.appetite(life);
     if (!appetite) return;
+    if (this.lockRest.isLastFoundTaken && !(await this.isLockRowFree(life))) return this.comeBackSoon(life);
     const claimed = await this.take(life, appetite);
     if (claimed.kind === 'locked') return this.comeBackSoon(life);
     this.tell(claimed);
@@ -173,6 +175,12 @@ export class Claimer {
       this.events.emit('dead', { id, redoTaskId, reason: 'EXPIRED', detail: null, attempts: null });
     this.passes.count('dead', expired.length);
     for (const each of reaped) tellReaped(this.events, each);
+  }
+
+  /** Asked before a transaction is begun for it, by whoever has found it taken: most who come back come too early. */
+  private isLockRowFree({ identity, patience }: WorkerLife): Promise<boolean> {
+    const { dialect } = this.database;
+    return this.database.autocommit(() => isLockRowFree(dialect, identity.applicationName), patience);
   }
 
   /** That the lock row is missing looks the same as that somebody has it. */

@@ -16,6 +16,11 @@ export class LockRest {
     return this.until - performance.now();
   }
 
+  /** It was taken at the last try. */
+  get isLastFoundTaken(): boolean {
+    return this.inARow > 0;
+  }
+
   /** @param took how long the claim took, ms */
   claimed(took: number): void {
     this.aClaim = Math.max(SHORTEST_CLAIM, took);

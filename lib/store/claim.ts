@@ -43,6 +43,12 @@ export type Claim =
       readonly more: ReadonlyMap<string, Place | undefined>;
     };
 
+/** Whether nobody has the lock row just now. A statement alone: it lets go of the row at once. */
+export function* isLockRowFree(dialect: Dialect, applicationName: string): Work<boolean> {
+  const [lockRow] = yield* rows(dialect.lockRow(lockResource(applicationName)));
+  return lockRow !== undefined;
+}
+
 /** One claim: the lock row, a look, the lapsed workers, the own row. Shorter than any handler; none runs inside it. */
 export function* claim(
   dialect: Dialect,

@@ -103,7 +103,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
 
   'a lock row that somebody has deleted': {
-    about: ['Claimer.comeBackSoon'],
+    about: ['Claimer.isLockRowFree', 'Claimer.comeBackSoon'],
     tasks: { good: { type: 'succeeds' } },
     play: async (stage) => {
       await stage.schema.query('DELETE FROM tbl_pessimistic_lock');

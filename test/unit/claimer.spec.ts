@@ -53,6 +53,8 @@ test('who finds the lock row taken stays away as long as its own last claim took
     [LOCKED, 40],
   ];
   const database = {
+    // Whether the row is free, once it was not.
+    autocommit: () => Promise.resolve(true),
     transaction: () => {
       const [claim, ms] = answers.shift()!;
       now += ms;
