@@ -6,7 +6,7 @@
  * @property {string} [group] the letter of the table, where it is several axes
  * @property {string} title
  * @property {string} unit
- * @property {'default' | 'tuned' | 'many' | 'failing' | 'slow' | 'prompt'} use which of the side's settings
+ * @property {'default' | 'tuned' | 'many' | 'failing' | 'slow' | 'prompt' | 'promptElsewhere'} use which of the side's settings
  * @property {Axis} [trial] where candidates for the settings are tried; without it that is C
  * @property {boolean} [lowerIsBetter]
  * @property {(database: string) => import('./contestants.js').Contestant[]} contestants

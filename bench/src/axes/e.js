@@ -26,10 +26,10 @@ const axis = ({ id, title, elsewhere, tasks, add, moments, goals }) => ({
   title,
   unit: 'ms, median',
   lowerIsBetter: true,
-  use: 'prompt',
+  use: elsewhere ? 'promptElsewhere' : 'prompt',
   contestants: (database) => [
     ours(database),
-    ...(elsewhere ? [] : [byHand(database)]),
+    byHand(database),
     bullmqAlways,
     bullmqEverysec,
     graphileWorker,

@@ -25,6 +25,7 @@ export default {
     ],
     slow: [{ ...burst, batchSize: 50, localConcurrency: 10, perJobResults: true }],
     prompt: [{ notify: true }],
+    promptElsewhere: [{ notify: true }],
   },
 
   async prepare({ url, types, settings }) {

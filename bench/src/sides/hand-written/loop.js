@@ -6,14 +6,15 @@ import { attempt, offsetOf } from './attempt.js';
  * The limit: the worker ledger written by hand for one type, whose tasks succeed before their last attempt. It gives the library's
  * guarantees: claims under the lock row, what others have left out, attempts marked before handlers begin, a handler that hangs
  * given up, a failed attempt counted once and put off with its error, every write through the own ledger row, which is gone when
- * the lease was lost, and never a wait for a stranger's lock. A lane has one batch in flight and a ledger row of its own.
+ * the lease was lost, and never a wait for a stranger's lock, nor for the lock row. A lane has one batch in flight and a ledger row of
+ * its own.
  *
  * @typedef {object} Ledger one connection; each statement is a round trip
  * @property {(workerId: string) => Promise<unknown>} register
  * @property {() => Promise<unknown>} begin
  * @property {() => Promise<unknown>} commit
  * @property {() => Promise<unknown>} rollback
- * @property {() => Promise<unknown>} lock
+ * @property {() => Promise<boolean>} lock whether nobody else has the lock row
  * @property {() => Promise<readonly { running: string, now: number }[]>} workers with the database's time, epoch ms
  * @property {(most: number) => Promise<readonly { id: number }[]>} due
  * @property {(workerId: string, running: string) => Promise<number>} writeOwnRow how many rows it found
@@ -33,18 +34,23 @@ import { attempt, offsetOf } from './attempt.js';
  * @property {string | null} [errors]
  *
  * @param {Ledger} ledger
- * @param {{ batch: number }} settings
+ * @param {{ batch: number, interval?: number }} settings `interval`: ms between two claims while nothing is due
  * @param {(params: object) => unknown} handle
- * @param {AbortSignal} signal
+ * @param {Lanes} lanes
+ *
+ * @typedef {object} Lanes what the lanes of one process share
+ * @property {AbortSignal} signal
+ * @property {(does: () => Promise<T>) => Promise<T>} inTurn one after the other
+ * @template T
  */
-export async function runLane(ledger, { batch }, handle, signal) {
+export async function runLane(ledger, { batch, interval = 10 }, handle, { signal, inTurn }) {
   const workerId = randomUUID();
   await ledger.register(workerId);
   let locked = [];
   while (!signal.aborted) {
-    const { tasks, offset } = await claim(ledger, workerId, { batch, locked });
+    const { tasks, offset } = await inTurn(() => claimWhenFree(ledger, workerId, { batch, locked }, signal));
     if (tasks.length + locked.length === 0) {
-      await pause(10);
+      await pause(interval - (performance.now() % interval));
       continue;
     }
     const ended = await Promise.all(
@@ -55,9 +61,27 @@ export async function runLane(ledger, { batch }, handle, signal) {
   await ledger.leave(workerId);
 }
 
+/** ms */
+const SHORTEST_REST = 3;
+const LONGEST_REST = 100;
+
+/** Who finds the lock row taken asks again, as the library does, and holds no connection meanwhile. */
+async function claimWhenFree(ledger, workerId, wanted, signal) {
+  for (let ms = SHORTEST_REST; !signal.aborted; ms = Math.min(2 * ms, LONGEST_REST)) {
+    const mayBeFree = ms === SHORTEST_REST || (await ledger.lock());
+    const claimed = mayBeFree && (await claim(ledger, workerId, wanted));
+    if (claimed) return claimed;
+    await pause(ms * (0.5 + Math.random()));
+  }
+  return { tasks: [] };
+}
+
 async function claim(ledger, workerId, { batch, locked }) {
   await ledger.begin();
-  await ledger.lock();
+  if (!(await ledger.lock())) {
+    await ledger.rollback();
+    return undefined;
+  }
   const workers = await ledger.workers();
   const offset = offsetOf(Number(workers[0]?.now));
   const taken = new Set();

@@ -66,7 +66,9 @@ async function ledgerOn(connection, type) {
     begin: () => rows('BEGIN'),
     commit: () => rows('COMMIT'),
     rollback: () => rows('ROLLBACK'),
-    lock: () => rows(`SELECT id FROM tbl_pessimistic_lock WHERE resource = 'by-hand' FOR UPDATE`),
+    lock: async () =>
+      (await rows(`SELECT id FROM tbl_pessimistic_lock WHERE resource = 'by-hand' FOR UPDATE SKIP LOCKED`))
+        .length > 0,
     workers: () =>
       rows(
         `SELECT id, lease_until, held, running, ${NOW} AS now FROM tbl_redo_worker WHERE application_name = 'bench'`,

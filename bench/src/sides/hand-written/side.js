@@ -18,6 +18,8 @@ export const handWritten = ({ connect, ...side }) => ({
   ...side,
   settings: {
     prompt: [{ prompt: true }],
+    // As the library asks by default.
+    promptElsewhere: [{ batch: 100, lanes: 1, interval: 1_000 }],
     default: [{ batch: 100, lanes: 1 }],
     tuned: TUNED,
     failing: TUNED,
@@ -30,6 +32,12 @@ export const handWritten = ({ connect, ...side }) => ({
     const [type] = place.types;
     let working = [];
     let stopping = new AbortController();
+    let claiming = Promise.resolve();
+    const inTurn = (does) => {
+      const done = claiming.then(does);
+      claiming = done.catch(() => {});
+      return done;
+    };
     const lone = place.settings.prompt && beginner(await driver.ledger(type), handle);
     return {
       add: (params) => (lone ? lone.add(params) : driver.add(params, type)),
@@ -38,8 +46,9 @@ export const handWritten = ({ connect, ...side }) => ({
       async go() {
         stopping = new AbortController();
         if (lone) return;
+        const lanes = { signal: stopping.signal, inTurn };
         for (let lane = 0; lane < place.settings.lanes; lane += 1)
-          working.push(runLane(await driver.ledger(type), place.settings, handle, stopping.signal));
+          working.push(runLane(await driver.ledger(type), place.settings, handle, lanes));
       },
       async rest() {
         stopping.abort();
