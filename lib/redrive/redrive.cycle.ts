@@ -43,6 +43,8 @@ export class RedriveCycle {
   private loop: Promise<unknown> = Promise.resolve();
   private drainUntil = Infinity;
   private lookWanted = false;
+  /** A task is being added to begin: no claim looks meanwhile, which might find it committed before its id is known here. */
+  private isAdding = false;
   /** Claiming and settling take turns when there is work for both. */
   private claimedLast = false;
   private readonly workerLane: Lane<Step>;
@@ -107,13 +109,16 @@ export class RedriveCycle {
    * @returns `undefined`: it was not added
    */
   addAndBegin(type: HandledType, task: NewTask): undefined | Promise<AddedTask | undefined> {
-    const { life, workerLane } = this;
-    const isAtRest =
-      this.phase === 'running' && !workerLane.isBusy && this.troubles.allow('begin') && !this.passes.any;
-    if (!life || !isAtRest || !this.starter.couldBegin(life, type)) return undefined;
+    const { life, workerLane, claimLane } = this;
+    const isAtRest = !workerLane.isBusy && !claimLane.isBusy && !this.passes.any;
+    const mayBegin = this.phase === 'running' && this.troubles.allow('begin');
+    if (!life || !isAtRest || !mayBegin || !this.starter.couldBegin(life, type)) return undefined;
+    this.isAdding = true;
     return new Promise((resolve, reject) => {
-      const begun = workerLane.occupy(this.starter.addAndBegin(life, type, task, resolve));
-      begun.then(() => resolve(undefined), reject);
+      const adding = this.starter
+        .addAndBegin(life, type, task, resolve)
+        .finally(() => (this.isAdding = false));
+      workerLane.occupy(adding).then(() => resolve(undefined), reject);
     });
   }
 
@@ -180,7 +185,7 @@ export class RedriveCycle {
 
   private nextOfClaims(): Step | undefined {
     const { life, phase } = this;
-    if (!life) return undefined;
+    if (!life || this.isAdding) return undefined;
     const wantsToLook = this.lookWanted || this.backlog.lookForMissedIn(life) <= 0;
     const mayLook = phase === 'running' && wantsToLook && this.troubles.allow('look');
     const hasRoom = this.backlog.room(life) > 0;
@@ -318,6 +323,7 @@ export class RedriveCycle {
   private isDrained(): boolean {
     if (this.phase === 'stopped') return true;
     if (this.phase !== 'draining') return false;
-    return !this.life || this.life.isEmpty || performance.now() >= this.drainUntil;
+    const isEmpty = !this.life || (this.life.isEmpty && !this.isAdding);
+    return isEmpty || performance.now() >= this.drainUntil;
   }
 }

@@ -7,7 +7,6 @@ import { addRunning, begin } from '../store/begin.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import type { AddedTask, NewTask } from '../store/insert.js';
 import { Backlog } from './backlog.js';
-import type { ClaimedTask } from '../store/task.row.js';
 import { Bell } from './bell.js';
 import { onEmptyStack } from './empty.stack.js';
 import { Overtime } from './overtime.js';
@@ -76,37 +75,36 @@ export class Starter {
     tell: (added: AddedTask) => void,
   ): Promise<void> {
     const { dialect } = this.database;
-    const heldTask = (task: ClaimedTask): HeldTask => ({ task, type, since: performance.now(), knocks: 0 });
+    const commitsItself = dialect.insertAndMark !== undefined;
     const turn = life.turns.next();
     let stage = 'waits for a connection' as 'waits for a connection' | 'open' | 'commits';
     try {
       const sentAt = performance.now();
-      const { added, marked } = await this.database.transaction(function* () {
-        stage = 'open';
-        life.added.clear();
-        const written = yield* addRunning(dialect, life.identity, turn, newTask, (task) => {
-          life.added.set(task.id, task.redoTaskId);
-          return life.holding(new Set(), [heldTask(task)]);
-        });
-        stage = 'commits';
-        return written;
-      }, life.patience);
+      const { added, marked } = await this.database[commitsItself ? 'autocommit' : 'transaction'](
+        function* () {
+          stage = commitsItself ? 'commits' : 'open';
+          const written = yield* addRunning(dialect, life.identity, turn, newTask, () => life.holding());
+          stage = 'commits';
+          return written;
+        },
+        life.patience,
+      );
       tell(added);
       // Whoever added it goes on before its handler does.
       await turnOfTheEventLoop();
       if (!marked) this.backlog.expect(type.redoTaskId);
       else if (!life.over) {
         life.lease.renewed(sentAt);
-        await onEmptyStack(() => this.run(life, [heldTask(marked)]));
+        const held = { task: marked, type, since: performance.now(), knocks: 0 };
+        await onEmptyStack(() => this.run(life, [held]));
       }
     } catch (error) {
-      // Rolled back: it may be this worker's row alone that can't be written.
-      if (stage === 'open') return;
+      // It surely did not happen: it may be this worker's row alone that can't be written.
+      if (stage === 'open' || dialect.isRefused(error)) return;
       // Its answer may be lost: then the task is there.
       this.backlog.expect(type.redoTaskId);
       throw error;
     } finally {
-      life.added.clear();
       turn.leave();
     }
   }

@@ -65,8 +65,6 @@ export class WorkerLife implements OwnTasks {
   readonly turns = new Turns();
   /** Claimed, but not read yet: id → task type. */
   readonly claimed = new Map<number, string>();
-  /** To begin as they are added, from before their COMMIT, so that no claim takes them: id → task type. */
-  readonly added = new Map<number, string>();
   readonly held: ReadonlyMap<number, HeldTask>;
   readonly running: ReadonlyMap<number, RunningTask>;
   /** It lost its lease or has stopped: nothing of it may be written or begun any more. */
@@ -90,7 +88,7 @@ export class WorkerLife implements OwnTasks {
 
   /** It has nothing at all. */
   get isEmpty(): boolean {
-    return this.claimed.size + this.added.size + this.held.size + this.running.size === 0;
+    return this.claimed.size + this.held.size + this.running.size === 0;
   }
 
   /** What it has read, begun or not. */
@@ -211,19 +209,18 @@ export class WorkerLife implements OwnTasks {
     const counts = new Map<string, number>();
     const count = (type: string) => counts.set(type, (counts.get(type) ?? 0) + 1);
     for (const type of this.claimed.values()) count(type);
-    for (const type of this.added.values()) count(type);
     for (const { task } of this.held.values()) count(task.redoTaskId);
     for (const { task } of this.running.values()) count(task.redoTaskId);
     return counts;
   }
 
   ids(): IdRuns {
-    const all = [this.claimed, this.added, this.held, this.running].flatMap((own) => [...own.keys()]);
+    const all = [this.claimed, this.held, this.running].flatMap((own) => [...own.keys()]);
     return new IdRuns(runsOf(all));
   }
 
   has(id: number): boolean {
-    return this.claimed.has(id) || this.added.has(id) || this.held.has(id) || this.running.has(id);
+    return this.claimed.has(id) || this.held.has(id) || this.running.has(id);
   }
 
   /**
@@ -241,7 +238,6 @@ export class WorkerLife implements OwnTasks {
     };
     const run = ({ id, redoTaskId, execTimes }: ClaimedTask) => holding.run(redoTaskId, id, execTimes + 1);
     this.claimed.forEach(hold);
-    this.added.forEach(hold);
     this.held.forEach(({ task }) => hold(task.redoTaskId, task.id));
     this.running.forEach(({ task }) => {
       if (!leaving.has(task.id)) run(task);

@@ -1,11 +1,11 @@
 import type { Dialect } from './dialect.js';
-import { type AddedTask, insertAndRead, type NewTask } from './insert.js';
-import { LeaseLostError, updateOwnRow, type WorkerIdentity } from './ledger.js';
+import { type AddedTask, insertionOf, type NewTask } from './insert.js';
+import { LeaseLostError, ownRowUpdate, updateOwnRow, type WorkerIdentity } from './ledger.js';
 import type { Holding } from './ledger.text.js';
-import { sql } from './sql.js';
+import { sql, type Statement } from './sql.js';
 import { CLAIMED_COLUMNS, type ClaimedRow, type ClaimedTask, decodeTask } from './task.row.js';
 import type { Turn } from './turn.js';
-import { rows, type Work } from './work.js';
+import { type Row, rows, type Work } from './work.js';
 
 /**
  * Marks tasks as running: one write, of the worker's own row. Only when it is known to have happened may handlers begin.
@@ -27,25 +27,52 @@ export function* begin(
   return false;
 }
 
+/** `marked` is missing where the type is paused or the worker's row is gone: the task is merely added. */
+export interface AddedRunning {
+  readonly added: AddedTask;
+  readonly marked?: ClaimedTask;
+}
+
 /**
- * Adds a task and marks it as running in the same transaction: nobody else has seen it, so that it need not be claimed.
+ * Adds a task and marks it as running by the same COMMIT: nobody else has seen it, so that it need not be claimed. Where the dialect
+ * has no {@link Dialect.insertAndMark} this is to be done in a transaction.
  *
- * @param holding the worker's row with the task
- * @returns `marked` is missing where the type is paused or the worker's row is gone: the task is merely added
+ * @param holding the worker's row without the task
  */
 export function* addRunning(
   dialect: Dialect,
   worker: WorkerIdentity,
   turn: Turn,
   newTask: NewTask,
-  holding: (task: ClaimedTask) => Holding,
-): Work<{ added: AddedTask; marked?: ClaimedTask }> {
-  const row = yield* insertAndRead(dialect, newTask, CLAIMED_COLUMNS);
-  const { task } = decodeTask(row as unknown as ClaimedRow);
-  const added = { id: task.id, created: true };
+  holding: () => Holding,
+): Work<AddedRunning> {
+  const { applicationName, redoTaskId } = newTask;
+  const insertion = insertionOf(dialect, newTask);
   const isNotPaused = sql`
     AND NOT EXISTS (SELECT 1 FROM tbl_redo_pause
-                    WHERE application_name = ${newTask.applicationName} AND redo_task_id = ${newTask.redoTaskId})`;
-  const isMarked = yield* updateOwnRow(dialect, worker, turn, () => holding(task), isNotPaused);
+                    WHERE application_name = ${applicationName} AND redo_task_id = ${redoTaskId})`;
+  if (dialect.insertAndMark) {
+    yield turn;
+    const own = holding();
+    const mark = (running: Statement) =>
+      ownRowUpdate(dialect, worker, turn, { held: own.held, running }, isNotPaused);
+    const around = own.runningAround(redoTaskId, FIRST_ATTEMPT);
+    const row = yield* dialect.insertAndMark(insertion, CLAIMED_COLUMNS, mark, around);
+    return addedRunning(row, Number(row['marked']) > 0);
+  }
+  const row = yield* dialect.insertAndRead(insertion, CLAIMED_COLUMNS);
+  const withAdded = () => {
+    const own = holding();
+    own.run(redoTaskId, Number(row['id']), FIRST_ATTEMPT);
+    return own;
+  };
+  return addedRunning(row, yield* updateOwnRow(dialect, worker, turn, withAdded, isNotPaused));
+}
+
+const FIRST_ATTEMPT = 1;
+
+function addedRunning(row: Row, isMarked: boolean): AddedRunning {
+  const { task } = decodeTask(row as unknown as ClaimedRow);
+  const added = { id: task.id, created: true };
   return isMarked ? { added, marked: task } : { added };
 }

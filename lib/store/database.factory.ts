@@ -4,6 +4,7 @@ import { unsupportedDatabase } from '../redo.messages.js';
 import type { Database } from './database.js';
 import { ExplainedDatabase } from './explained.database.js';
 import type { ServerDialect } from './dialect.js';
+import { mariadbDialect } from './mariadb.dialect.js';
 import { mysqlDialect } from './mysql.dialect.js';
 import { postgresDialect } from './postgres.dialect.js';
 import { ServerDatabase } from './server.database.js';
@@ -19,7 +20,7 @@ const onServer =
 /** TypeORM's data source types → how to talk to them. */
 const DATABASES: Readonly<Record<string, MakeDatabase | undefined>> = {
   mysql: onServer(mysqlDialect),
-  mariadb: onServer(mysqlDialect),
+  mariadb: onServer(mariadbDialect),
   postgres: onServer(postgresDialect),
   'better-sqlite3': (dataSource, patience) => new SqliteDatabase(dataSource, patience),
 };

@@ -1,4 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import { MissingTablesError } from '../redo.errors.js';
 import type { Place } from './place.js';
 import { type Expression, sql, type Statement } from './sql.js';
 import type { DeadReason } from './task.row.js';
@@ -48,7 +49,22 @@ export interface Dialect {
    */
   insertTasks(columns: Statement, source: (now: Expression) => Statement, count: number): Work<number[]>;
   /** Inserts one task row and gives these columns of it, by a second statement where the first can't. */
-  insertAndRead(columns: Statement, source: Statement, wanted: Statement): Work<Row>;
+  insertAndRead(insertion: Statement, wanted: Statement): Work<Row>;
+  /**
+   * Inserts one task row and writes a worker's row, which is to name its id, by one statement that commits itself; undefined
+   * where that takes several. It gives these columns of the task, and as `marked` how many workers' rows it wrote.
+   *
+   * @param mark writes the worker's row, given what its `running` is to be
+   * @param around what comes before and after the id there
+   */
+  readonly insertAndMark:
+    | ((
+        insertion: Statement,
+        wanted: Statement,
+        mark: (running: Statement) => Statement,
+        around: readonly [before: string, after: string],
+      ) => Work<Row>)
+    | undefined;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
   /**
@@ -132,15 +148,16 @@ export interface ServerDialect extends Dialect {
 /** `wait` for whoever has a row; or `share`: wait, and only keep others from changing it. */
 export type TaskLock = 'wait' | 'share';
 
-/** TypeORM wraps what the driver threw. */
+/** TypeORM wraps what the driver threw, and so does this library. */
 export function driverError(error: unknown): { code?: string; errno?: number; message?: string } {
+  if (error instanceof MissingTablesError) return driverError(error.cause);
   const wrapped = error as { driverError?: object } | null | undefined;
   return wrapped?.driverError ?? (error as object | null) ?? {};
 }
 
 /** `insertAndRead` where an INSERT can tell. */
-export function* insertReturning(columns: Statement, source: Statement, wanted: Statement): Work<Row> {
-  const [row] = yield* rows<Row>(sql`INSERT INTO tbl_redotask (${columns}) ${source} RETURNING ${wanted}`);
+export function* insertReturning(insertion: Statement, wanted: Statement): Work<Row> {
+  const [row] = yield* rows<Row>(sql`${insertion} RETURNING ${wanted}`);
   return row as Row;
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dialect } from './dialect.js';
 import { type Expression, joined, MOST_CHARACTERS, sql, type Statement } from './sql.js';
-import { type Row, rows, type Work } from './work.js';
+import { rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
 export type Instant = { readonly in: number } | { readonly at: number };
@@ -42,10 +42,9 @@ export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<
   return added;
 }
 
-/** Inserts one task without a `dedupeKey` and gives columns of its row. */
-export function insertAndRead(dialect: Dialect, task: NewTask, wanted: Statement): Work<Row> {
-  return dialect.insertAndRead(COLUMNS, sql`VALUES (${valuesOf(dialect, task, dialect.now)})`, wanted);
-}
+/** The statement that inserts one task without a `dedupeKey`. */
+export const insertionOf = (dialect: Dialect, task: NewTask): Statement =>
+  sql`INSERT INTO tbl_redotask (${COLUMNS}) VALUES (${valuesOf(dialect, task, dialect.now)})`;
 
 /** Whether one INSERT holds all of them: then it needs no transaction around it. */
 export function fitsOneInsert(tasks: readonly NewTask[]): boolean {

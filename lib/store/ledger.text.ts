@@ -33,11 +33,23 @@ export class Holding {
 
   /** `{"pay": [["7-9", 1], [12, 3]]}`: ids and the attempt that each of them is in. */
   get running(): string {
-    return encoded(this.runningOf, (byAttempt) =>
-      [...byAttempt].flatMap(([attempt, ids]) => rangesOf(ids).map((range) => [range, attempt])),
-    );
+    return encoded(this.runningOf, marksIn);
+  }
+
+  /** The same with a task that has no id yet, cut where that goes. */
+  runningAround(redoTaskId: string, attempt: number): readonly [before: string, after: string] {
+    const marks = new Map([...this.runningOf].map(([type, byAttempt]) => [type, marksIn(byAttempt)]));
+    entry(marks, redoTaskId, newList<unknown>).push([PLACE, attempt]);
+    const [before = '', after = ''] = encoded(marks, (all) => all).split(JSON.stringify(PLACE) + ',');
+    return [before, `,${after}`];
   }
 }
+
+/** No range reads so; and in a key a quotation mark would be escaped. */
+const PLACE = 'id';
+
+const marksIn = (byAttempt: ReadonlyMap<number, readonly number[]>): unknown[] =>
+  [...byAttempt].flatMap(([attempt, ids]) => rangesOf(ids).map((range) => [range, attempt]));
 
 const newList = <T = number>(): T[] => [];
 const newMap = () => new Map<number, number[]>();

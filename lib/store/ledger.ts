@@ -2,7 +2,7 @@ import type { Dialect, WantedOfType } from './dialect.js';
 import { decodeHeld, decodeRunning, type HeldIds, type Holding, type RunningIds } from './ledger.text.js';
 import type { Place } from './place.js';
 import type { Run } from './runs.js';
-import { inChunks, joined, nothing, sql, type Statement } from './sql.js';
+import { type Expression, inChunks, joined, nothing, sql, type Statement } from './sql.js';
 import type { Turn } from './turn.js';
 import { affected, rows, type Work } from './work.js';
 
@@ -106,15 +106,22 @@ export function* updateOwnRow(
   condition: Statement = nothing,
 ): Work<boolean> {
   yield turn;
-  const { held, running } = holding();
-  const found = yield* affected(sql`
+  return (yield* affected(ownRowUpdate(dialect, worker, turn, holding(), condition))) > 0;
+}
+
+/** The statement that writes it, when its turn has come. */
+export const ownRowUpdate = (
+  dialect: Dialect,
+  worker: WorkerIdentity,
+  turn: Turn,
+  { held, running }: { readonly held: string; readonly running: Expression },
+  condition: Statement = nothing,
+): Statement => sql`
     UPDATE tbl_redo_worker
     SET held = ${held}, running = ${running},
         handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease},
         writes = ${turn.number}
-    WHERE id = ${worker.id} AND writes <= ${turn.number} ${condition}`);
-  return found > 0;
-}
+    WHERE id = ${worker.id} AND writes <= ${turn.number} ${condition}`;
 
 export function* deleteRow(workerId: string): Work<void> {
   yield sql`DELETE FROM tbl_redo_worker WHERE id = ${workerId}`;

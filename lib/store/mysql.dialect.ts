@@ -35,15 +35,15 @@ export const mysqlDialect: ServerDialect = {
     const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source(now)}`;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
-  insertAndRead: function* (columns, source, wanted) {
-    const { rows: returned, insertId } = yield sql`
-      INSERT INTO tbl_redotask (${columns}) ${source} /*M! RETURNING ${wanted} */`;
+  insertAndRead: function* (insertion, wanted) {
+    const { rows: returned, insertId } = yield sql`${insertion} /*M! RETURNING ${wanted} */`;
     const [row] =
       returned.length > 0
         ? returned
         : yield* rows<Row>(sql`SELECT ${wanted} FROM tbl_redotask WHERE id = ${insertId}`);
     return row as Row;
   },
+  insertAndMark: undefined,
   textTable: undefined,
   wantedTable: undefined,
   dueOrder: sql`next_exec_time, id`,

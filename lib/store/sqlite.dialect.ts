@@ -27,6 +27,7 @@ export const sqliteDialect: Dialect = {
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
   insertAndRead: insertReturning,
+  insertAndMark: undefined,
   textTable: undefined,
   wantedTable: undefined,
   dueOrder: sql`next_exec_time, id`,

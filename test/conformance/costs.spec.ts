@@ -42,10 +42,11 @@ interface Words {
   readonly lockRow: string;
   /** Where it is one statement or two. */
   readonly deleteFree: readonly string[];
-  /** The row that an INSERT has made, unless that tells. */
-  readonly readAdded: readonly string[];
+  /** A lone task that begins as it is added: in a transaction, or by one statement. */
+  readonly addRunning: readonly string[] | string;
 }
 
+const MARK = 'UPDATE tbl_redo_worker, tbl_redo_pause';
 const LOCK_ROW = 'SELECT tbl_pessimistic_lock FOR UPDATE';
 /** What is set for a transaction is set back after it; nobody waits for that. */
 const MYSQL: Words = {
@@ -55,7 +56,7 @@ const MYSQL: Words = {
   ahead: 'SELECT @@auto_increment_increment',
   lockRow: LOCK_ROW,
   deleteFree: ['SELECT tbl_redotask FOR UPDATE', 'DELETE tbl_redotask'],
-  readAdded: ['SELECT tbl_redotask'],
+  addRunning: ['INSERT tbl_redotask', 'SELECT tbl_redotask', MARK],
 };
 const WORDS: Readonly<Record<DatabaseKind, Words>> = {
   sqlite: {
@@ -64,9 +65,13 @@ const WORDS: Readonly<Record<DatabaseKind, Words>> = {
     loneWriteIn: 'transaction',
     lockRow: 'UPDATE tbl_pessimistic_lock',
     deleteFree: ['DELETE tbl_redotask'],
-    readAdded: [],
+    addRunning: ['INSERT tbl_redotask', MARK],
   },
-  mariadb: { ...MYSQL, deleteFree: ['SET tbl_redotask'], readAdded: [] },
+  mariadb: {
+    ...MYSQL,
+    deleteFree: ['SET tbl_redotask'],
+    addRunning: 'BEGIN tbl_redotask, tbl_redo_worker, tbl_redo_pause',
+  },
   mysql: MYSQL,
   postgres: {
     begin: ['START TRANSACTION', 'SET TRANSACTION'],
@@ -74,16 +79,15 @@ const WORDS: Readonly<Record<DatabaseKind, Words>> = {
     loneWriteIn: 'nothing',
     lockRow: LOCK_ROW,
     deleteFree: ['DELETE tbl_redotask FOR UPDATE'],
-    readAdded: [],
+    addRunning: 'WITH tbl_redotask, tbl_redo_worker, tbl_redo_pause',
   },
 };
 
 /** All that is sent for a lone task that an idle worker adds, and that succeeds there. */
-function lifeOfLone({ begin, commit, deleteFree, readAdded }: Words): string[] {
+function lifeOfLone({ begin, commit, deleteFree, addRunning }: Words): string[] {
   const transaction = (...statements: string[]) => [...begin, ...statements, ...commit];
-  const mark = 'UPDATE tbl_redo_worker, tbl_redo_pause';
   return [
-    ...transaction('INSERT tbl_redotask', ...readAdded, mark),
+    ...(typeof addRunning === 'string' ? [addRunning] : transaction(...addRunning)),
     ...transaction(...deleteFree, 'UPDATE tbl_redo_worker'),
   ];
 }
@@ -297,6 +301,21 @@ forEachDatabase((database) => {
     const sent = await sentIn(app, () => app.redo.redrive());
     const locked = sent.indexOf(WORDS[kind].lockRow);
     expect(sent.slice(locked + 1, sent.indexOf('UPDATE tbl_redo_worker'))).toEqual(looks);
+  });
+
+  test('a claim that does not get the lock row costs one statement from the second try on', async () => {
+    const app = await startWatched({ handlers: { job: () => {} } });
+    const adding = await startProducer();
+    await adding.redo.addRedoTasks('job', range(2));
+    // To a claim that is the same as if somebody had it locked, until it is created anew.
+    await schema.query('DELETE FROM tbl_pessimistic_lock');
+    const { begin, commit, lockRow, loneWriteIn } = WORDS[kind];
+    const sent = await sentIn(app, () => app.redo.redrive());
+    const ask = loneWriteIn === 'transaction' ? [...begin, lockRow, ...commit] : [lockRow];
+    const create = [...begin, 'SELECT tbl_pessimistic_lock', 'INSERT tbl_pessimistic_lock', ...commit];
+    const tries = [...begin, lockRow, ...commit, ...ask, ...ask, ...ask, ...ask, ...create, ...ask];
+    expect(sent.slice(0, tries.length)).toEqual(tries);
+    expect(sent.slice(tries.length, tries.length + begin.length + 2)).toEqual([...begin, lockRow, LOOK]);
   });
 
   test('an idle tick costs one SELECT, which is answered while a stranger has everything locked', async () => {

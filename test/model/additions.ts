@@ -1,3 +1,4 @@
+import type { AddCall, Call } from './calls.js';
 import type { Setting } from './session.js';
 import { type State, txIn, type Worker } from './state.js';
 import { spent, type Step } from './step.js';
@@ -5,14 +6,23 @@ import { begin } from './worker.js';
 
 /** A live worker adds a task that it begins by the same COMMIT (`addAndBegin` of lib/redrive/redrive.cycle.ts). */
 export function* additions(setting: Setting, state: State): Generator<Step> {
-  const task = state.tasks.findIndex(({ status }) => status === 'ABSENT');
-  if (task < 0 || state.left.additions === 0) return;
-  for (const [index, worker] of state.workers.entries()) {
-    if (txIn(state, index, 'life') || !mayAdd(setting, worker)) continue;
-    const call = { kind: 'add', life: worker.life!, starts: [{ task, execTimes: 0 }] } as const;
-    yield { ...begin(setting, spent(state, 'additions'), index, 'life', call), chance: true };
-  }
+  for (const index of state.workers.keys())
+    for (const call of additionsOf(setting, state, index))
+      yield { ...begin(setting, spentOn(state, call), index, 'life', call), chance: true };
 }
+
+export function* additionsOf(setting: Setting, state: State, index: number): Generator<AddCall> {
+  const task = state.tasks.findIndex(({ status }) => status === 'ABSENT');
+  const isBusy =
+    txIn(state, index, 'life') ?? (setting.rules.addedBesideNoClaim && txIn(state, index, 'claims'));
+  const worker = state.workers[index]!;
+  if (task < 0 || state.left.additions === 0 || isBusy || !mayAdd(setting, worker)) return;
+  for (const by of ['a transaction', 'one statement'] as const)
+    yield { kind: 'add', by, life: worker.life!, starts: [{ task, execTimes: 0 }] };
+}
+
+export const spentOn = (state: State, { kind }: Call): State =>
+  kind === 'add' ? spent(state, 'additions') : state;
 
 /** It has nothing else to begin, and a free slot. */
 function mayAdd({ size }: Setting, { life, phase, has }: Worker): boolean {

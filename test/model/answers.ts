@@ -38,9 +38,7 @@ export function answered(setting: Setting, before: State, index: number, lane: L
         );
       return began(setting, withWorker(state, index, renewed), index, call);
     case 'add':
-      for (const { task } of call.starts) has[task] = null;
-      if (result === false) return withWorker(state, index, { ...worker, has });
-      return began(setting, withWorker(state, index, { ...renewed, has }), index, call);
+      return result === false ? state : began(setting, withWorker(state, index, renewed), index, call);
     case 'readAgain':
       for (const task of call.held) if (has[task]?.as === 'held') has[task] = held(result as Read, task);
       return withWorker(state, index, { ...worker, has });

@@ -30,6 +30,8 @@ export interface BeginCall {
 /** A task that is absent is added and begins. */
 export interface AddCall {
   readonly kind: 'add';
+  /** As the database can. */
+  readonly by: 'a transaction' | 'one statement';
   readonly life: LifeId;
   readonly starts: readonly [Start];
 }
@@ -75,5 +77,6 @@ export interface Settlement {
 export const lifeOf = (call: Call): LifeId | undefined => ('life' in call ? call.life : undefined);
 
 /** Each of its statements is for itself: none of them is undone, and what one writes is written at once. */
-export const isAutocommit = ({ kind }: Call): boolean =>
-  ['renew', 'begin', 'readAgain', 'readClaimed', 'knock'].includes(kind);
+export const isAutocommit = (call: Call): boolean =>
+  ['renew', 'begin', 'readAgain', 'readClaimed', 'knock'].includes(call.kind) ||
+  (call.kind === 'add' && call.by === 'one statement');

@@ -1,3 +1,4 @@
+import { additionsOf, spentOn } from './additions.js';
 import { isAutocommit, type Call, lifeOf } from './calls.js';
 import { inOrder } from './canonical.js';
 import { nextOfWorker } from './lanes.js';
@@ -59,9 +60,9 @@ export function* losses(setting: Setting, state: State, index: number): Generato
   }
   // What needs no transaction may be on its way for long: sent, given up, and still to arrive.
   if (txIn(state, index, 'life')) return;
-  for (const call of nextOfWorker(setting, state, index)) {
+  for (const call of [...nextOfWorker(setting, state, index), ...additionsOf(setting, state, index)]) {
     if (!isAutocommit(call)) continue;
-    const ready = beforeSending(setting, state, index, call);
+    const ready = beforeSending(setting, spentOn(state, call), index, call);
     const sent = proceed(setting, ready, opened(call), true);
     if (sent.kind === 'answered')
       yield {
@@ -91,12 +92,11 @@ function givenUp(state: State, index: number, lane: Lane, tx: Tx): State {
   return withWorker(gone, index, { ...worker, has, phase, writes: worker.writes + 1 });
 }
 
-const unreadBy = (call: Call): readonly TaskId[] =>
-  call.kind === 'readClaimed' ? call.claimed : call.kind === 'add' ? call.starts.map(({ task }) => task) : [];
+const unreadBy = (call: Call): readonly TaskId[] => (call.kind === 'readClaimed' ? call.claimed : []);
 
-/** What was not added for sure is added without a worker. */
+/** What was surely not added is added without a worker. */
 function addedPlainly(state: State, { call, stage }: Tx): State {
-  if (call.kind !== 'add' || stage !== 'open') return state;
+  if (call.kind !== 'add' || call.by === 'one statement' || stage !== 'open') return state;
   const [{ task }] = call.starts;
   return { ...state, tasks: withItem(state.tasks, task, { ...state.tasks[task]!, status: 'PENDING' }) };
 }

@@ -36,7 +36,8 @@ export function* nextOfWorker(setting: Setting, state: State, index: number): Ge
 export function* nextOfClaims(setting: Setting, state: State, index: number): Generator<WorkerCall> {
   const worker = state.workers[index]!;
   const { life, phase } = worker;
-  if (life === null || phase !== 'running') return;
+  const isAdding = txIn(state, index, 'life')?.call.kind === 'add';
+  if (life === null || phase !== 'running' || (isAdding && setting.rules.addedBesideNoClaim)) return;
   const most = setting.size.batch - tasksOf(worker, 'held').length;
   if (mayClaim(setting, state, life, memoryOf(worker).places, most)) yield { kind: 'claim', life, most };
 }

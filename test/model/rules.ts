@@ -25,8 +25,8 @@ export interface Rules {
   readonly unsettledStay: boolean;
   /** Handlers begin when their mark is committed, not before (`begin` in lib/redrive/starter.ts). */
   readonly markedFirst: boolean;
-  /** A task that begins as it is added is in its worker's memory before it is committed (`added` in lib/redrive/worker.life.ts). */
-  readonly addedInMind: boolean;
+  /** While a worker adds a task that it begins, none of its claims is under way (`isAdding` in lib/redrive/redrive.cycle.ts). */
+  readonly addedBesideNoClaim: boolean;
   /** No handler begins when the own lease has run out (`run` in lib/redrive/starter.ts). */
   readonly ownLeaseJudged: boolean;
   /** Tasks begin only while nobody has knocked since they were read (`begin` in lib/store/begin.ts). */
@@ -47,7 +47,7 @@ export const ALL_RULES: Rules = {
   judgedUnderLock: true,
   unsettledStay: true,
   markedFirst: true,
-  addedInMind: true,
+  addedBesideNoClaim: true,
   ownLeaseJudged: true,
   knocksHeard: true,
   lateWritesRefused: true,

@@ -7,7 +7,9 @@ import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
 import { knockAtWorkers } from '../../lib/store/knock.js';
 import { register, type WorkerIdentity, writeOwnRow } from '../../lib/store/ledger.js';
 import { Holding } from '../../lib/store/ledger.text.js';
+import { mariadbDialect } from '../../lib/store/mariadb.dialect.js';
 import { mysqlDialect as dialect } from '../../lib/store/mysql.dialect.js';
+import { postgresDialect } from '../../lib/store/postgres.dialect.js';
 import { deleteOld } from '../../lib/store/retention.js';
 import { handBack, settle } from '../../lib/store/settle.js';
 import type { Settlement } from '../../lib/store/settlement.js';
@@ -37,6 +39,10 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/tbl_redotask AS task.+SKIP LOCKED/s, 'lock … if free'],
   [/tbl_redotask AS task.+FOR UPDATE/s, 'lock …'],
   [/^(UPDATE tbl_redotask|UPDATE JSON_TABLE.+ tbl_redotask |DELETE task)/s, 'write …'],
+  [
+    /^(WITH|BEGIN NOT ATOMIC).+INSERT INTO tbl_redotask.+UPDATE tbl_redo_worker/s,
+    'insert … and write its own row',
+  ],
   [/^INSERT INTO tbl_redotask/, 'insert …'],
   [/SELECT knocks.+FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'/s, 'read … and its own knocks'],
   [/FROM tbl_redotask\s+WHERE \(id IN .+'PENDING'$/s, 'read …'],
@@ -93,7 +99,12 @@ const NOTHING = ['', '', ''] as const;
 
 /** What the model sends, when it is answered so. */
 function sentByModel(call: Call, script: Script<unknown> = {}): string[] {
-  const usual = { 'recall what it has': [NOTHING], 'write its own row': [1], 'lock the lock row': [true] };
+  const usual = {
+    'recall what it has': [NOTHING],
+    'write its own row': [1],
+    'insert … and write its own row': [1],
+    'lock the lock row': [true],
+  };
   const work = program(setting, call);
   const sent: string[] = [];
   const answer = answersOf<unknown>({
@@ -133,6 +144,7 @@ const newTask: NewTask = {
 };
 const turn = () => new Turns().next();
 const nothing = () => new Holding();
+const start = { life: 0, starts: [{ task: 1, execTimes: 0 }] } as const;
 const row = (id: number, more: Row = {}): Row => ({
   id,
   redo_task_id: 'job',
@@ -253,8 +265,22 @@ describe('the model sends what lib sends, in the same order, when', () => {
         sentByLib(addRunning(dialect, worker, turn(), newTask, nothing), {
           '': [[row(1, { req_param: null })]],
         }),
-      () => sentByModel({ kind: 'add', life: 0, starts: [{ task: 1, execTimes: 0 }] }),
+      () => sentByModel({ kind: 'add', by: 'a transaction', ...start }),
     ],
+    ...[mariadbDialect, postgresDialect].map(
+      (theirs) =>
+        [
+          `it adds a task and begins it by one statement of ${theirs.name}`,
+          () => {
+            const added = row(1, { req_param: null, marked: 1 });
+            const answer = theirs === mariadbDialect ? [[added]] : [added];
+            return sentByLib(addRunning(theirs, worker, turn(), newTask, nothing), {
+              'insert … and write its own row': [answer as unknown as Row[]],
+            });
+          },
+          () => sentByModel({ kind: 'add', by: 'one statement', ...start }),
+        ] as const,
+    ),
     [
       'it reads what it has claimed, or reads again what it holds',
       () => sentByLib(readClaimed(dialect, 'own', [1])),

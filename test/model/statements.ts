@@ -201,6 +201,21 @@ export const updateRow = (
   },
 });
 
+/** `insertAndMark` of a dialect: both at once. */
+export const insertAndMark = (
+  task: TaskId,
+  life: LifeId,
+  places: readonly Place[],
+  writes: number,
+): Statement<number> => ({
+  name: `insert ${named([task])} and write its own row`,
+  run: (session) => {
+    const found = updateRow(life, places, writes).run(session);
+    insertTask(task).run(session);
+    return found;
+  },
+});
+
 /** `SELECT id FROM tbl_redo_worker WHERE id = …` */
 export const readRow = (life: LifeId): Statement<boolean> => ({
   name: 'read whether its own row is there',

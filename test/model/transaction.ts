@@ -98,7 +98,8 @@ export function proceed(setting: Setting, state: State, tx: Tx, alone = false): 
 }
 
 /** A statement without a transaction has written something: it is committed. */
-export const isWritten = ({ call, rows }: Tx): boolean => isAutocommit(call) && rows.length > 0;
+export const isWritten = ({ call, rows, tasks }: Tx): boolean =>
+  isAutocommit(call) && rows.length + tasks.length > 0;
 
 /** What is left of it for the client once it is committed. */
 export const afterCommit = (tx: Tx): Tx => ({ ...tx, locks: [], tasks: [], rows: [], entries: [] });

@@ -102,8 +102,6 @@ export function beforeSending({ rules }: Setting, state: State, index: number, c
   if (call.kind === 'settle' || call.kind === 'handBack')
     for (const { task, outcome } of call.settlements)
       if (outcome !== 'died') has[task] = { ...(has[task] as Running), outcome };
-  if (call.kind === 'add' && rules.addedInMind)
-    for (const { task } of call.starts) has[task] = { as: 'claimed' };
   if (call.kind === 'renew') for (const task of call.back) has[task] = null;
   const ready = withWorker(state, index, { ...worker, has });
   return call.kind === 'begin' && !rules.markedFirst ? run(ready, index, call) : ready;

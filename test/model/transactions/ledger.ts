@@ -3,6 +3,7 @@ import type { Setting } from '../session.js';
 import { type LifeId, type Place, withItem } from '../state.js';
 import {
   ask,
+  insertAndMark,
   insertTask,
   knockAt,
   type Read,
@@ -43,11 +44,14 @@ export function* begin({ rules }: Setting, { life, starts, knocks }: BeginCall):
 }
 
 /** `addRunning` of lib/store/begin.ts @returns whether the handler may begin */
-export function* addRunning({ life, starts }: AddCall): Work<boolean> {
+export function* addRunning({ life, starts, by }: AddCall): Work<boolean> {
   const [{ task, execTimes }] = starts;
-  yield* ask(insertTask(task));
+  if (by === 'a transaction') yield* ask(insertTask(task));
   const { places, writes } = yield* ask(turn());
-  return (yield* ask(updateRow(life, withItem(places, task, execTimes + 1), writes))) > 0;
+  const marked = withItem(places, task, execTimes + 1);
+  const mark =
+    by === 'a transaction' ? updateRow(life, marked, writes) : insertAndMark(task, life, marked, writes);
+  return (yield* ask(mark)) > 0;
 }
 
 /** `readAgain` of lib/redrive/claimer.ts and `readClaimed` of lib/store/claim.ts */
