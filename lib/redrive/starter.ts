@@ -80,10 +80,15 @@ export class Starter {
     let stage = 'waits for a connection' as 'waits for a connection' | 'open' | 'commits';
     try {
       const sentAt = performance.now();
+      const holding = () => {
+        const own = life.holding();
+        if (commitsItself) stage = 'commits';
+        return own;
+      };
       const { added, marked } = await this.database[commitsItself ? 'autocommit' : 'transaction'](
         function* () {
-          stage = commitsItself ? 'commits' : 'open';
-          const written = yield* addRunning(dialect, life.identity, turn, newTask, () => life.holding());
+          stage = 'open';
+          const written = yield* addRunning(dialect, life.identity, turn, newTask, holding);
           stage = 'commits';
           return written;
         },

@@ -12,7 +12,6 @@ export const mariadbDialect: ServerDialect = {
     try {
       const [[row] = []] = yield* rows<readonly Row[]>(sql`
         BEGIN NOT ATOMIC
-          DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
           SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
           START TRANSACTION;
           ${insertion};
@@ -28,7 +27,7 @@ export const mariadbDialect: ServerDialect = {
   },
 };
 
-/** Its handler is not called when it is killed: then the transaction is still open. */
+/** What failed in its midst has left the transaction open. */
 function* rolledBack(): Work<void> {
   try {
     yield sql`ROLLBACK`;

@@ -303,6 +303,20 @@ forEachDatabase((database) => {
     expect(sent.slice(locked + 1, sent.indexOf('UPDATE tbl_redo_worker'))).toEqual(looks);
   });
 
+  if (kind === 'mariadb')
+    test('a lone task costs what it does on MySQL, but for the look at its row, where TypeORM is told that it is one', async () => {
+      const handlers = { job: () => {} };
+      const dataSource = { ...log.options(schema), type: 'mysql', poolSize: 1 };
+      const app = await start({ handlers, dataSource });
+      await waitFor(() => heads().includes(LOOK), { what: 'its first look' });
+      await app.redo.count();
+      const sent = await sentIn(app, async () => {
+        const { id } = await app.redo.addRedoTask('job', {});
+        await app.told('succeeded', id);
+      });
+      expect(sent).toEqual(lifeOfLone({ ...WORDS.mariadb, addRunning: ['INSERT tbl_redotask', MARK] }));
+    });
+
   test('a claim that does not get the lock row costs one statement from the second try on', async () => {
     const app = await startWatched({ handlers: { job: () => {} } });
     const adding = await startProducer();

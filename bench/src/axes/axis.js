@@ -14,6 +14,9 @@
  * @property {string} [shareOf] the axis that its goals divide by: their rounds alternate
  * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<import('../harness/rounds.js').Work>} [rounds] what
  * is done in each round of a turn; each turn has fresh processes on a fresh database
+ * @property {boolean} [atOnce] all sides take their turn at the same time, round by round: theirs are times of a few ms, each of which the
+ * machine's own speed moves by a quarter within a minute
+ * @property {(rounds: readonly import('../harness/rounds.js').Round[]) => number} [value] of a turn, where that is no rate
  * @property {(rounds: readonly import('../harness/rounds.js').Round[]) => Record<string, number>} [details] of a turn
  * @property {(stand: import('../harness/stand.js').Stand, scale: Scale) => Promise<Turn>} [turn] where a turn has no rounds
  * @property {(database: string) => import('./rates.js').Goal[]} goals

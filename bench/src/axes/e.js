@@ -19,8 +19,10 @@ const INTERVAL = 1_000;
  */
 const WARM_UP = { tasks: 3_000, gap: 5 };
 
+const waitsOf = (rounds) => rounds.flatMap(({ result }) => result.waits);
+
 /** @returns {import('./axis.js').Axis} */
-const axis = ({ id, title, elsewhere, tasks, add, moments, goals }) => ({
+const axis = ({ id, title, elsewhere, tasks, rounds, add, moments, goals }) => ({
   id,
   group: 'E',
   title,
@@ -36,23 +38,28 @@ const axis = ({ id, title, elsewhere, tasks, add, moments, goals }) => ({
     pgBoss,
     ...peersOn(database).filter(({ side }) => side === 'serenis'),
   ],
-  async turn(stand, { limit }) {
+  atOnce: true,
+  async rounds(stand, { limit }) {
     const [worker] = await stand.open();
     const [producer] = elsewhere ? await stand.open({ worker: false }) : [worker];
     await worker.do('stampPickUps');
     await producer.do('addStamped', WARM_UP);
     await worker.do('pickUps', { tasks: WARM_UP.tasks, limit });
-    const { result, usage } = await stand.measure([worker], async () => {
-      await producer.do(add, { tasks, ...moments });
-      return worker.do('pickUps', { tasks, limit });
-    });
     return {
-      value: median(result),
-      done: result.length,
-      usage,
-      details: { p99: quantile(result, 0.99), slowest: Math.max(...result) },
+      processes: [worker],
+      async work() {
+        const start = performance.now();
+        await producer.do(add, { tasks: tasks / rounds, ...moments });
+        const waits = await worker.do('pickUps', { tasks: tasks / rounds, limit });
+        return { done: waits.length, ms: performance.now() - start, waits };
+      },
+      // Whoever was warm first has been idle since.
+      warmUp: { rounds: Math.floor(rounds / 5), longest: Infinity },
+      measured: { rounds, longest: Infinity },
     };
   },
+  value: (rounds) => median(waitsOf(rounds)),
+  details: (rounds) => ({ p99: quantile(waitsOf(rounds), 0.99), slowest: Math.max(...waitsOf(rounds)) }),
   goals,
 });
 
@@ -62,6 +69,8 @@ export default [
     title: 'idle pick-up, added in the same process',
     elsewhere: false,
     tasks: 200,
+    // Short ones, so that nobody is idle for long between two of them.
+    rounds: 20,
     add: 'addStamped',
     moments: { gap: 100 },
     goals: (database) => [atMost(1, ours(database), bullmqAlways), atMost(1, ours(database), bullmqEverysec)],
@@ -71,6 +80,7 @@ export default [
     title: 'idle pick-up, added in another process',
     elsewhere: true,
     tasks: 100,
+    rounds: 1,
     add: 'addStampedEvenly',
     moments: { interval: INTERVAL },
     goals: (database) => [{ atMost: INTERVAL / 2, of: ours(database).key }],

@@ -6,7 +6,8 @@ import { Stand } from './stand.js';
 const LONGEST_TRIAL = 8_000;
 
 /**
- * Lets contestants take turns on the same work: A B C A B C, each in fresh processes on a fresh database.
+ * Lets contestants take turns on the same work: A B C A B C, each in fresh processes on a fresh database; or, where an axis says so, all
+ * of them at once, round by round.
  */
 export class Contest {
   /** Trial, contestant and candidates → the fastest settings. */
@@ -42,7 +43,7 @@ export class Contest {
     for (const { axis, contestants } of events)
       results.push({ axis, entries: await this.#entriesOf(axis, contestants) });
     for (let run = 1; run <= this.runs; run += 1)
-      for (const all of byContestant(results)) {
+      for (const all of inTurn(results)) {
         const due = all.filter(
           ({ axis, entry }) => run <= (axis.runs ?? Infinity) && entry.failure === undefined,
         );
@@ -93,9 +94,7 @@ export class Contest {
       await this.#whoeverHasMost(all, 'toWarmUp', (rounds) => rounds.warmUp());
       await this.#whoeverHasMost(all, 'toTake', (rounds) => rounds.take(this.repeats));
       for (const { axis, entry, rounds } of all)
-        await this.#orElse(entry, () =>
-          add(entry, { ...asOne(rounds.taken), details: axis.details?.(rounds.taken) }),
-        );
+        await this.#orElse(entry, () => add(entry, told(axis, rounds.taken)));
     } finally {
       for (const stand of stands) await stand.close();
     }
@@ -160,11 +159,18 @@ export class Contest {
   }
 }
 
-/** What the first contestant takes part in, then the next. */
-function byContestant(results) {
+/** Who has a turn at the same time: all sides of an axis that says so; else what the first contestant takes part in, then the next. */
+function inTurn(results) {
+  if (results.every(({ axis }) => axis.atOnce))
+    return results.map(({ axis, entries }) => entries.map((entry) => ({ axis, entry })));
   const all = results.flatMap(({ axis, entries }) => entries.map((entry) => ({ axis, entry })));
   const keys = [...new Set(all.map(({ entry }) => entry.contestant.key))];
   return keys.map((key) => all.filter(({ entry }) => entry.contestant.key === key));
+}
+
+function told(axis, rounds) {
+  const turn = { ...asOne(rounds), details: axis.details?.(rounds) };
+  return axis.value ? { ...turn, value: axis.value(rounds) } : turn;
 }
 
 function add(entry, turn) {

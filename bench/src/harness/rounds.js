@@ -7,6 +7,7 @@
  * @property {() => Promise<Result>} work
  * @property {() => Promise<unknown>} [after] each round, not measured
  * @property {Allowance} [warmUp] other than {@link WARM_UP}
+ * @property {Allowance} [measured] other than {@link MEASURED}
  *
  * @typedef {{ done: number, ms: number }} Result
  * @typedef {{ result: Result, usage: import('./usage.js').Usage, repeats: number }} Round
@@ -52,7 +53,7 @@ export class Rounds {
   #stand;
   #work;
   #warmUp;
-  #measured = new Spending(MEASURED);
+  #measured;
   /** @type {Round[]} */
   #taken = [];
 
@@ -64,6 +65,7 @@ export class Rounds {
     this.#stand = stand;
     this.#work = work;
     this.#warmUp = new Spending(work.warmUp ?? WARM_UP);
+    this.#measured = new Spending(work.measured ?? MEASURED);
   }
 
   /** Rounds that are still to come before any is measured. */
