@@ -1,0 +1,104 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { REDRIVE_JOB } from 'nestjs-redo';
+import { forEachDatabase } from '../support/databases.js';
+import { lockEverything } from '../support/lock-everything.js';
+import { createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
+import { openConnection } from '../support/server-connection.js';
+import { StatementLog } from '../support/statement-log.js';
+import { type ExtraOptions, type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
+
+const HOUR = 3_600_000;
+const LOOK = /SELECT 'clock'/;
+const CLAIM = /tbl_pessimistic_lock/;
+const BOTH = /INSERT INTO tbl_redotask[\s\S]+UPDATE tbl_redo_worker/;
+
+forEachDatabase((database) => {
+  const { kind } = database;
+  let schema: TestDatabase;
+  let app: TestApp;
+  const log = new StatementLog();
+  const runs: unknown[] = [];
+
+  /** An idle instance that does only what it is told to. */
+  const startIdle = async (extra: ExtraOptions = {}) => {
+    app = await startApp(schema, {
+      handlers: { job: (name: unknown) => void runs.push(name) },
+      options: { schedule: { cron: '0 0 0 1 1 *' }, lease: HOUR },
+      dataSource: { ...log.options(schema), ...extra },
+    });
+    await waitFor(() => log.count(LOOK) > 0, { what: 'its first look' });
+    await app.redo.redrive();
+    log.clear();
+  };
+  const tick = () => app.nest.get(SchedulerRegistry).getCronJob(REDRIVE_JOB).fireOnTick();
+
+  beforeAll(async () => {
+    schema = await createRedoDatabase(database);
+  });
+  afterEach(async () => {
+    await app.close();
+    log.clear();
+    runs.length = 0;
+    for (const table of ['tbl_redotask', 'tbl_redo_worker']) await schema.query(`DELETE FROM ${table}`);
+  });
+  afterAll(() => schema.drop());
+
+  describe('a task that begins as it is added', () => {
+    test('is not looked for before its instance knows its id', async () => {
+      await startIdle();
+      const unlock = await lockEverything(schema);
+      let adding: Promise<{ id: number }> | undefined;
+      try {
+        adding = app.redo.addRedoTask('job', 'slow');
+        await waitFor(() => log.statements.length > 0, { what: 'it to be sent' });
+        await tick();
+        // Answered after what the tick could have sent.
+        for (let turns = 0; turns < 3; turns += 1) await app.redo.count();
+        expect(log.count(LOOK) + log.count(CLAIM)).toBe(0);
+      } finally {
+        unlock();
+      }
+      const { id } = await adding;
+      await app.told('succeeded', id);
+      await waitFor(() => log.count(LOOK) > 0, { what: 'the look that was put off' });
+      expect(runs).toEqual(['slow']);
+    });
+
+    // On SQLite a claim is one turn of the event loop, which nothing is beside.
+    if (kind !== 'sqlite')
+      test('is merely added while a claim is under way', async () => {
+        await startIdle();
+        const stranger = await openConnection(schema.url);
+        await stranger.query('BEGIN');
+        await stranger.query('SELECT id FROM tbl_redo_worker FOR UPDATE');
+        try {
+          await app.redo.addRedoTasks('job', ['one', 'two']);
+          await waitFor(() => log.count(/UPDATE tbl_redo_worker/) > 0, { what: 'the claim to wait' });
+          await app.redo.addRedoTask('job', 'beside');
+          expect(log.count(BOTH)).toBe(0);
+        } finally {
+          stranger.close();
+        }
+        await waitFor(() => runs.length === 3, { what: 'all three' });
+        await app.redo.redrive();
+        expect(runs).toEqual(['one', 'two', 'beside']);
+      });
+
+    test('is there once when its mark is refused', async () => {
+      await startIdle(kind === 'sqlite' ? {} : { poolSize: 1 });
+      await schema.query('ALTER TABLE tbl_redo_pause RENAME TO tbl_redo_pause_away');
+      let id: number;
+      try {
+        ({ id } = await app.redo.addRedoTask('job', 'refused'));
+      } finally {
+        await schema.query('ALTER TABLE tbl_redo_pause_away RENAME TO tbl_redo_pause');
+      }
+      await app.told('succeeded', id);
+      await app.redo.redrive();
+      expect(runs).toEqual(['refused']);
+      expect(await app.redo.count()).toBe(0);
+    });
+  });
+});
