@@ -1,16 +1,10 @@
 import type { Dialect } from './dialect.js';
 import { type Elsewhere, type FreeSight, lookToClaim, type OwnTasks } from './free.sight.js';
-import {
-  type DueTask,
-  lockLapsed,
-  type SeenWorker,
-  type Wanted,
-  type WorkerIdentity,
-  writeOwnRow,
-} from './ledger.js';
+import { lockLapsed, type WorkerIdentity, writeOwnRow } from './ledger.js';
 import type { Holding } from './ledger.text.js';
 import type { Place } from './place.js';
 import { reap, type Reaped, typesOf } from './reap.js';
+import type { DueTask, SeenWorker, Wanted } from './sight.js';
 import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
 import { CLAIMED_COLUMNS, type ClaimedRow, decodeTask, type DecodedTask, IS_PENDING } from './task.row.js';

@@ -1,7 +1,8 @@
 import type { Dialect } from './dialect.js';
-import { type DueTask, look, type Sight, type Wanted, type WorkerIdentity } from './ledger.js';
+import type { WorkerIdentity } from './ledger.js';
 import { decodeAll, type Holding } from './ledger.text.js';
 import { type IdRuns, lengthOf, type Run } from './runs.js';
+import { type DueTask, look, type Sight, type Wanted } from './sight.js';
 import type { Work } from './work.js';
 
 /** What a worker has itself, as its memory has it when asked. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { share } from '../../lib/store/claim.js';
-import type { DueTask } from '../../lib/store/ledger.js';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
+import type { DueTask } from '../../lib/store/sight.js';
 import { inChunks, joined, list, sql } from '../../lib/store/sql.js';
 import { decodeErrors, decodeTask, limitOf, type TaskRow, withError } from '../../lib/store/task.row.js';
 
