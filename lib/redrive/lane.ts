@@ -7,13 +7,11 @@ export class Lane<Step> {
   /**
    * @param nextStep what to do now, if anything
    * @param rest ms until there may be something to do, unless the bell rings
-   * @param take never fails
    */
   constructor(
     private readonly bell: Bell,
     private readonly nextStep: () => Step | undefined,
     private readonly rest: () => number,
-    private readonly take: (step: Step) => Promise<void>,
   ) {}
 
   /** A step is under way. */
@@ -21,14 +19,18 @@ export class Lane<Step> {
     return this.busy;
   }
 
-  /** Ends when it is over and no step is under way. */
-  async run(isOver: () => boolean): Promise<void> {
+  /**
+   * Ends when it is over and no step is under way.
+   *
+   * @param take never fails
+   */
+  async run(take: (step: Step) => Promise<void>, isOver: () => boolean): Promise<void> {
     const sleeper = this.bell.sleeper();
     while (this.busy || !isOver()) {
       // Asked first: what falls due between the two questions is done, and not slept over.
       const ms = this.rest();
       const step = this.busy ? undefined : this.nextStep();
-      if (step) await this.occupy(this.take(step));
+      if (step) await this.occupy(take(step));
       else await sleeper.rest(ms);
     }
   }

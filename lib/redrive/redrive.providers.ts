@@ -3,6 +3,7 @@ import { Bell } from './bell.js';
 import { Claimer } from './claimer.js';
 import { DatabaseClock } from './database.clock.js';
 import { LastWrite } from './last.write.js';
+import { Loops } from './loops.js';
 import { Overtime } from './overtime.js';
 import { RedriveCycle } from './redrive.cycle.js';
 import { PassesUnderWay } from './redrive.pass.js';
@@ -26,6 +27,7 @@ export const REDRIVE_PROVIDERS = [
   Starter,
   Settler,
   LastWrite,
+  Loops,
   RedriveCycle,
   RetentionSweeper,
   RedriveScheduler,

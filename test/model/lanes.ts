@@ -13,7 +13,7 @@ import {
   type Worker,
 } from './state.js';
 
-/** `nextOfWorker` of lib/redrive/redrive.cycle.ts, in any order. */
+/** `nextOfWorker` of lib/redrive/loops.ts, in any order. */
 export function* nextOfWorker(setting: Setting, state: State, index: number): Generator<WorkerCall> {
   const worker = state.workers[index]!;
   const { life, phase, lease } = worker;
@@ -32,7 +32,7 @@ export function* nextOfWorker(setting: Setting, state: State, index: number): Ge
   if (begin.starts.length > 0) yield begin;
 }
 
-/** `nextOfClaims` of lib/redrive/redrive.cycle.ts, in any order. */
+/** `nextOfClaims` of lib/redrive/loops.ts, in any order. */
 export function* nextOfClaims(setting: Setting, state: State, index: number): Generator<WorkerCall> {
   const worker = state.workers[index]!;
   const { life, phase } = worker;
@@ -42,7 +42,7 @@ export function* nextOfClaims(setting: Setting, state: State, index: number): Ge
   if (mayClaim(setting, state, life, memoryOf(worker).places, most)) yield { kind: 'claim', life, most };
 }
 
-/** `nextOfSettlings` of lib/redrive/redrive.cycle.ts, in any order, and `handBack` (last.write.ts) once nothing else is under way. */
+/** `nextOfSettlings` of lib/redrive/loops.ts, in any order, and `handBack` (last.write.ts) once nothing else is under way. */
 export function* nextOfSettlings(setting: Setting, state: State, index: number): Generator<WorkerCall> {
   const worker = state.workers[index]!;
   const { life, phase } = worker;

@@ -25,7 +25,7 @@ export interface Rules {
   readonly unsettledStay: boolean;
   /** Handlers begin when their mark is committed, not before (`begin` in lib/redrive/starter.ts). */
   readonly markedFirst: boolean;
-  /** While a worker adds a task that it begins, none of its claims is under way (`isAdding` in lib/redrive/redrive.cycle.ts). */
+  /** While a worker adds a task that it begins, none of its claims is under way (`isAdding` in lib/redrive/loops.ts). */
   readonly addedBesideNoClaim: boolean;
   /** No handler begins when the own lease has run out (`run` in lib/redrive/starter.ts). */
   readonly ownLeaseJudged: boolean;

@@ -12,7 +12,7 @@ export interface State {
   /** `tbl_redo_worker`, by life. */
   readonly rows: readonly (Row | null)[];
   readonly workers: readonly Worker[];
-  /** What each worker's lanes have under way with the database (lib/redrive/redrive.cycle.ts). */
+  /** What each worker's lanes have under way with the database (lib/redrive/loops.ts). */
   readonly txs: readonly (Tx | null)[];
   /** Transactions of persons and of the retention sweeper. */
   readonly visitors: readonly Tx[];

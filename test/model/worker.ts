@@ -26,7 +26,7 @@ const NEXT = {
   'more settlings': nextOfMoreSettlings,
 };
 
-/** What a worker can do next: each of its lanes one thing at a time with the database (lib/redrive/redrive.cycle.ts). */
+/** What a worker can do next: each of its lanes one thing at a time with the database (lib/redrive/loops.ts). */
 export function* workerSteps(
   setting: Setting,
   state: State,
