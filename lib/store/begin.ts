@@ -1,11 +1,11 @@
-import type { Dialect } from './dialect.js';
+import type { Dialect, InsertedRow } from './dialect.js';
 import { type AddedTask, insertionOf, type NewTask } from './insert.js';
 import { LeaseLostError, ownRowUpdate, updateOwnRow, type WorkerIdentity } from './ledger.js';
 import type { Holding } from './ledger.text.js';
 import { sql, type Statement } from './sql.js';
-import { CLAIMED_COLUMNS, type ClaimedRow, type ClaimedTask, decodeTask } from './task.row.js';
+import { type ClaimedTask, decodeParams } from './task.row.js';
 import type { Turn } from './turn.js';
-import { type Row, rows, type Work } from './work.js';
+import { rows, type Work } from './work.js';
 
 /**
  * Marks tasks as running: one write, of the worker's own row. Only when it is known to have happened may handlers begin.
@@ -57,22 +57,38 @@ export function* addRunning(
     const mark = (running: Statement) =>
       ownRowUpdate(dialect, worker, turn, { held: own.held, running }, isNotPaused);
     const around = own.runningAround(redoTaskId, FIRST_ATTEMPT);
-    const row = yield* dialect.insertAndMark(insertion, CLAIMED_COLUMNS, mark, around);
-    return addedRunning(row, Number(row['marked']) > 0);
+    const row = yield* dialect.insertAndMark(insertion, mark, around);
+    return addedRunning(newTask, row, Number(row.marked) > 0);
   }
-  const row = yield* dialect.insertAndRead(insertion, CLAIMED_COLUMNS);
+  const row = yield* dialect.insertOne(insertion);
   const withAdded = () => {
     const own = holding();
-    own.run(redoTaskId, Number(row['id']), FIRST_ATTEMPT);
+    own.run(redoTaskId, Number(row.id), FIRST_ATTEMPT);
     return own;
   };
-  return addedRunning(row, yield* updateOwnRow(dialect, worker, turn, withAdded, isNotPaused));
+  return addedRunning(newTask, row, yield* updateOwnRow(dialect, worker, turn, withAdded, isNotPaused));
 }
 
 const FIRST_ATTEMPT = 1;
 
-function addedRunning(row: Row, isMarked: boolean): AddedRunning {
-  const { task } = decodeTask(row as unknown as ClaimedRow);
-  const added = { id: task.id, created: true };
-  return isMarked ? { added, marked: task } : { added };
+/** All else of its row is as it was given: it need not be read. */
+function addedRunning(newTask: NewTask, row: InsertedRow, isMarked: boolean): AddedRunning {
+  const added = { id: Number(row.id), created: true };
+  return isMarked ? { added, marked: claimedAs(newTask, added.id, Number(row.add_time)) } : { added };
 }
+
+const claimedAs = (
+  { redoTaskId, reqParam, maxAttempts, tryForever, expiry }: NewTask,
+  id: number,
+  addTime: number,
+): ClaimedTask => ({
+  id,
+  redoTaskId,
+  params: decodeParams(reqParam),
+  reqParam,
+  execTimes: FIRST_ATTEMPT - 1,
+  maxAttempts: tryForever ? null : maxAttempts,
+  addTime,
+  expireTime: expiry && ('at' in expiry ? expiry.at : addTime + expiry.in),
+  errors: [],
+});

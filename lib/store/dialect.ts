@@ -3,7 +3,7 @@ import { MissingTablesError } from '../redo.errors.js';
 import type { Place } from './place.js';
 import { type Expression, sql, type Statement } from './sql.js';
 import type { DeadReason } from './task.row.js';
-import { type Row, rows, type Work } from './work.js';
+import type { Work } from './work.js';
 
 /** A statement as a driver takes it. */
 export interface DriverStatement {
@@ -48,22 +48,21 @@ export interface Dialect {
    * @param source `VALUES …`, or a SELECT, of tasks that are added at that time
    */
   insertTasks(columns: Statement, source: (now: Expression) => Statement, count: number): Work<number[]>;
-  /** Inserts one task row and gives these columns of it, by a second statement where the first can't. */
-  insertAndRead(insertion: Statement, wanted: Statement): Work<Row>;
+  /** Inserts one task row and tells what the database gave it, by a second statement where the first can't. */
+  insertOne(insertion: Insertion): Work<InsertedRow>;
   /**
    * Inserts one task row and writes a worker's row, which is to name its id, by one statement that commits itself; undefined
-   * where that takes several. It gives these columns of the task, and as `marked` how many workers' rows it wrote.
+   * where that takes several. It tells how many workers' rows it wrote, too.
    *
    * @param mark writes the worker's row, given what its `running` is to be
    * @param around what comes before and after the id there
    */
   readonly insertAndMark:
     | ((
-        insertion: Statement,
-        wanted: Statement,
+        insertion: Insertion,
         mark: (running: Statement) => Statement,
         around: readonly [before: string, after: string],
-      ) => Work<Row>)
+      ) => Work<InsertedAndMarked>)
     | undefined;
   /** A table of texts, in their order, with one column of that name; undefined where a VALUES list is as fast. */
   readonly textTable: ((name: Statement, texts: readonly string[]) => Statement) | undefined;
@@ -115,6 +114,21 @@ export interface Dialect {
   isRefused(error: unknown): boolean;
 }
 
+/** The statement that inserts a task, at that time. */
+export type Insertion = (now: Expression) => Statement;
+
+/** What the database gives a task, as the driver tells it. */
+export interface InsertedRow {
+  readonly id: number | string;
+  readonly add_time: number | string;
+}
+
+export interface InsertedAndMarked extends InsertedRow {
+  readonly marked: number | string;
+}
+
+export const INSERTED_COLUMNS: Statement = sql`id, add_time`;
+
 /** What one task row becomes. */
 export interface NewValues {
   readonly id: number;
@@ -153,12 +167,6 @@ export function driverError(error: unknown): { code?: string; errno?: number; me
   if (error instanceof MissingTablesError) return driverError(error.cause);
   const wrapped = error as { driverError?: object } | null | undefined;
   return wrapped?.driverError ?? (error as object | null) ?? {};
-}
-
-/** `insertAndRead` where an INSERT can tell. */
-export function* insertReturning(insertion: Statement, wanted: Statement): Work<Row> {
-  const [row] = yield* rows<Row>(sql`${insertion} RETURNING ${wanted}`);
-  return row as Row;
 }
 
 /** @returns `false`: the statement failed in the expected way */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Dialect } from './dialect.js';
+import type { Dialect, Insertion } from './dialect.js';
 import { type Expression, joined, MOST_CHARACTERS, sql, type Statement } from './sql.js';
 import { rows, type Work } from './work.js';
 
@@ -42,9 +42,11 @@ export function* insertTasks(dialect: Dialect, tasks: readonly NewTask[]): Work<
   return added;
 }
 
-/** The statement that inserts one task without a `dedupeKey`. */
-export const insertionOf = (dialect: Dialect, task: NewTask): Statement =>
-  sql`INSERT INTO tbl_redotask (${COLUMNS}) VALUES (${valuesOf(dialect, task, dialect.now)})`;
+/** Inserts one task without a `dedupeKey`. */
+export const insertionOf =
+  (dialect: Dialect, task: NewTask): Insertion =>
+  (now) =>
+    sql`INSERT INTO tbl_redotask (${COLUMNS}) VALUES (${valuesOf(dialect, task, now)})`;
 
 /** Whether one INSERT holds all of them: then it needs no transaction around it. */
 export function fitsOneInsert(tasks: readonly NewTask[]): boolean {

@@ -1,25 +1,26 @@
-import type { ServerDialect } from './dialect.js';
+import type { InsertedAndMarked, ServerDialect } from './dialect.js';
 import { mysqlDialect } from './mysql.dialect.js';
 import { sql } from './sql.js';
-import { type Row, rows, type Work } from './work.js';
+import { rows, type Work } from './work.js';
 
 /** MariaDB 10.6 and later, where TypeORM was told that it is one. */
 export const mariadbDialect: ServerDialect = {
   ...mysqlDialect,
   name: 'mariadb',
-  insertAndMark: function* (insertion, wanted, mark, [before, after]) {
+  insertAndMark: function* (insertion, mark, [before, after]) {
     const running = sql`CONCAT(${before}, LAST_INSERT_ID(), ${after})`;
     try {
-      const [[row] = []] = yield* rows<readonly Row[]>(sql`
+      const [[told] = []] = yield* rows<readonly InsertedAndMarked[]>(sql`
         BEGIN NOT ATOMIC
+          DECLARE redo_now BIGINT DEFAULT ${mysqlDialect.now};
           SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
           START TRANSACTION;
-          ${insertion};
+          ${insertion(sql`redo_now`)};
           ${mark(running)};
-          SELECT ${wanted}, ROW_COUNT() AS marked FROM tbl_redotask WHERE id = LAST_INSERT_ID();
+          SELECT LAST_INSERT_ID() AS id, redo_now AS add_time, ROW_COUNT() AS marked;
           COMMIT;
         END`);
-      return row as Row;
+      return told as InsertedAndMarked;
     } catch (error) {
       yield* rolledBack();
       throw error;

@@ -1,11 +1,19 @@
 import type { QueryRunner } from 'typeorm';
 import { runOn } from './database.js';
-import { driverError, type ServerDialect, type TaskLock, tried, withoutErrors } from './dialect.js';
+import {
+  driverError,
+  INSERTED_COLUMNS,
+  type InsertedRow,
+  type ServerDialect,
+  type TaskLock,
+  tried,
+  withoutErrors,
+} from './dialect.js';
 import { idIsAmong, inRunsOrLookedUp, isAmong, lookedUp } from './mysql.ids.js';
 import { forMysql } from './mysql.text.js';
 import { list, sql, type Statement } from './sql.js';
 import { HAS_NOT_SUCCEEDED } from './task.row.js';
-import { type Answer, OnceMore, type Row, rows, type Work } from './work.js';
+import { type Answer, OnceMore, oneRow, type Row, rows, type Work } from './work.js';
 
 const NO_SUCH_TABLE = 1146;
 const DUPLICATE = 1062;
@@ -35,13 +43,11 @@ export const mysqlDialect: ServerDialect = {
     const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source(now)}`;
     return Array.from({ length: count }, (_, index) => answer.insertId + index * step);
   },
-  insertAndRead: function* (insertion, wanted) {
-    const { rows: returned, insertId } = yield sql`${insertion} /*M! RETURNING ${wanted} */`;
-    const [row] =
-      returned.length > 0
-        ? returned
-        : yield* rows<Row>(sql`SELECT ${wanted} FROM tbl_redotask WHERE id = ${insertId}`);
-    return row as Row;
+  insertOne: function* (insertion) {
+    const { rows: returned, insertId } =
+      yield sql`${insertion(mysqlDialect.now)} /*M! RETURNING ${INSERTED_COLUMNS} */`;
+    const [row] = returned as readonly unknown[] as readonly InsertedRow[];
+    return row ?? (yield* oneRow(sql`SELECT ${INSERTED_COLUMNS} FROM tbl_redotask WHERE id = ${insertId}`));
   },
   insertAndMark: undefined,
   textTable: undefined,

@@ -1,7 +1,7 @@
 import { runOn } from './database.js';
 import {
   driverError,
-  insertReturning,
+  INSERTED_COLUMNS,
   type ServerDialect,
   type TaskLock,
   tried,
@@ -11,7 +11,7 @@ import {
 import { listenToConnections } from './postgres.pool.js';
 import { sql, type Statement } from './sql.js';
 import { HAS_NOT_SUCCEEDED } from './task.row.js';
-import { type Row, rows, type Work } from './work.js';
+import { oneRow, rows, type Work } from './work.js';
 
 const UNDEFINED_TABLE = '42P01';
 const UNIQUE_VIOLATION = '23505';
@@ -50,14 +50,13 @@ export const postgresDialect: ServerDialect = {
     );
     return created.map(({ id }) => Number(id)).sort((one, other) => one - other);
   },
-  insertAndRead: insertReturning,
-  insertAndMark: function* (insertion, wanted, mark, [before, after]) {
+  insertOne: (insertion) => oneRow(sql`${insertion(postgresDialect.now)} RETURNING ${INSERTED_COLUMNS}`),
+  insertAndMark: (insertion, mark, [before, after]) => {
     const running = sql`CONCAT(CAST(${before} AS TEXT), (SELECT id FROM added), CAST(${after} AS TEXT))`;
-    const [row] = yield* rows<Row>(sql`
-      WITH added AS (${insertion} RETURNING ${wanted}),
+    return oneRow(sql`
+      WITH added AS (${insertion(postgresDialect.now)} RETURNING ${INSERTED_COLUMNS}),
            marked AS (${mark(running)} RETURNING id)
       SELECT added.*, (SELECT COUNT(*) FROM marked) AS marked FROM added`);
-    return row as Row;
   },
   // Thousands of parameters take longer to read than the rows to write.
   textTable: (name, texts) =>

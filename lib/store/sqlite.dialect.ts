@@ -1,7 +1,7 @@
-import { type Dialect, driverError, insertReturning, tried } from './dialect.js';
+import { type Dialect, driverError, INSERTED_COLUMNS, tried } from './dialect.js';
 import { list, nothing, sql, type Statement } from './sql.js';
 import { HAS_NOT_SUCCEEDED } from './task.row.js';
-import { rows } from './work.js';
+import { oneRow, rows } from './work.js';
 
 /** SQLite 3.38 and later, through better-sqlite3 or a driver with its interface. */
 export const sqliteDialect: Dialect = {
@@ -26,7 +26,7 @@ export const sqliteDialect: Dialect = {
     const answer = yield sql`INSERT INTO tbl_redotask (${columns}) ${source(sqliteDialect.now)}`;
     return Array.from({ length: count }, (_, index) => answer.insertId - count + 1 + index);
   },
-  insertAndRead: insertReturning,
+  insertOne: (insertion) => oneRow(sql`${insertion(sqliteDialect.now)} RETURNING ${INSERTED_COLUMNS}`),
   insertAndMark: undefined,
   textTable: undefined,
   wantedTable: undefined,

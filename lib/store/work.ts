@@ -33,6 +33,12 @@ export function* rows<R>(statement: Statement): Work<readonly R[]> {
   return (yield statement).rows as readonly R[];
 }
 
+/** The row of a statement that gives one. */
+export function* oneRow<R>(statement: Statement): Work<R> {
+  const [row] = yield* rows<R>(statement);
+  return row as R;
+}
+
 /** How many rows one statement wrote. */
 export function* affected(statement: Statement): Work<number> {
   return (yield statement).affected;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { REDRIVE_JOB } from 'nestjs-redo';
+import { REDRIVE_JOB, type RedoContext, type RedoTaskView } from 'nestjs-redo';
 import { forEachDatabase } from '../support/databases.js';
 import { lockEverything } from '../support/lock-everything.js';
 import { createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
@@ -20,11 +20,16 @@ forEachDatabase((database) => {
   let app: TestApp;
   const log = new StatementLog();
   const runs: unknown[] = [];
+  const told: { params: unknown; context: RedoContext; view: RedoTaskView | null }[] = [];
 
   /** An idle instance that does only what it is told to. */
   const startIdle = async (extra: ExtraOptions = {}) => {
     app = await startApp(schema, {
-      handlers: { job: (name: unknown) => void runs.push(name) },
+      handlers: {
+        job: (name: unknown) => void runs.push(name),
+        tells: async (params: unknown, context: RedoContext) =>
+          void told.push({ params, context, view: await app.redo.get(context.id) }),
+      },
       options: { schedule: { cron: '0 0 0 1 1 *' }, lease: HOUR },
       dataSource: { ...log.options(schema), ...extra },
     });
@@ -41,6 +46,7 @@ forEachDatabase((database) => {
     await app.close();
     log.clear();
     runs.length = 0;
+    told.length = 0;
     for (const table of ['tbl_redotask', 'tbl_redo_worker']) await schema.query(`DELETE FROM ${table}`);
   });
   afterAll(() => schema.drop());
@@ -85,6 +91,22 @@ forEachDatabase((database) => {
         await app.redo.redrive();
         expect(runs).toEqual(['one', 'two', 'beside']);
       });
+
+    test.each([{ maxAttempts: 3, expiresIn: HOUR }, { tryForever: true }])(
+      'tells its handler what its row says: %j',
+      async (limits) => {
+        await startIdle();
+        const params = { text: 'λ\'"\\', none: null };
+        const { id } = await app.redo.addRedoTask('tells', params, limits);
+        await app.told('succeeded', id);
+        expect(log.count(CLAIM)).toBe(0);
+        expect(told).toHaveLength(1);
+        const [{ context, view, ...given }] = told as [(typeof told)[0]];
+        const { attempt, maxAttempts, createTime, expiredDate } = context;
+        expect(view).toMatchObject({ id, params, maxAttempts, createTime, expiredDate, worker: { attempt } });
+        expect([given.params, context.lastError]).toEqual([params, null]);
+      },
+    );
 
     test('is there once when its mark is refused', async () => {
       await startIdle(kind === 'sqlite' ? {} : { poolSize: 1 });
