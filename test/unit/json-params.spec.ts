@@ -85,6 +85,10 @@ describe('encodeCheckedParams', () => {
   test('names the path, quoted where it must be', () => {
     expect(refusal({ a: { 'b c': [{ $d: 1n }] } })).toContain('params.a["b c"][0].$d is a BigInt');
     expect(refusal([[NaN]])).toContain('params[0][0] is NaN');
+    expect(refusal({ passed: [{ a: 1 }, [2]], then: { b: 1n } })).toContain('params.then.b is a BigInt');
+    const ring: unknown[] = [[]];
+    ring.push({ ring });
+    expect(refusal(ring)).toContain('params[1].ring refers back to an object that it is part of');
   });
 
   test('what throws when it is looked at is refused by name', () => {
