@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RedoHandlerRegistry } from '../handlers/handler.registry.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import type { Appetite } from '../store/claim.js';
-import { type FreeSight, NOBODY_ELSE } from '../store/free.sight.js';
+import { type FreeSight, MANY, NOBODY_ELSE } from '../store/free.sight.js';
 import type { Place } from '../store/place.js';
 import type { Wanted } from '../store/sight.js';
 import { DatabaseClock } from './database.clock.js';
@@ -64,7 +64,7 @@ export class Backlog {
     this.paused = new Set();
     this.epoch += 1;
     this.frontier.clear();
-    this.looksForMissed();
+    this.lookForMissedAt = Infinity;
   }
 
   /** Something may be due that comes before the place where claims went on. */
@@ -73,17 +73,18 @@ export class Backlog {
   }
 
   /**
-   * ms until it should be looked for: when nothing else is left to do, since that look reads past all that was settled lately, or a
-   * second later.
+   * ms until it should be looked for: when nothing else is left to do, since that look reads past all that was settled lately and all
+   * that others have, or a second later. `Infinity`: nothing was missed.
    */
   lookForMissedIn(life: WorkerLife): number {
     const left = this.lookForMissedAt - performance.now();
-    return life.isEmpty && left < Infinity ? 0 : left;
+    const haveOthersMany = [...this.elsewhere.held.values()].some((size) => size >= MANY);
+    return life.isEmpty && !haveOthersMany && left < Infinity ? 0 : left;
   }
 
-  /** What is looked for from here on is looked for from the start. */
-  looksForMissed(): void {
-    this.lookForMissedAt = Infinity;
+  /** A look begins. One that comes too early may go on from where others' claims ended, as the claim that missed something did. */
+  looks(life: WorkerLife): void {
+    if (this.lookForMissedIn(life) <= 0) this.lookForMissedAt = Infinity;
   }
 
   /** Everything may be due, also what was paused when it was last looked at. */

@@ -11,8 +11,9 @@ import {
   type ReadTasks,
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
-import { lookForAny } from '../store/free.sight.js';
+import { lookForFree } from '../store/free.sight.js';
 import { ensureLockRow } from '../store/lock.row.js';
+import { isNews, type Reached } from '../store/reached.js';
 import type { Settlement } from '../store/settlement.js';
 import { readPaused } from '../store/task.reader.js';
 import type { DecodedTask } from '../store/task.row.js';
@@ -44,20 +45,25 @@ export class Claimer {
     return this.lockRest.left();
   }
 
-  /** The one cheap question of an idle instance. Locks nothing and writes nothing. */
-  async look(life: WorkerLife): Promise<void> {
+  /**
+   * The one cheap question of an idle instance. Locks nothing and writes nothing.
+   *
+   * @returns what it has seen from the start, so that no other idle instance has to read past what many have
+   */
+  async look(life: WorkerLife): Promise<Reached | undefined> {
     const { dialect } = this.database;
     const { identity } = life;
     const { epoch } = this.backlog;
-    this.backlog.looksForMissed();
+    this.backlog.looks(life);
     const sight = await this.database.read(
-      () => lookForAny(dialect, identity, life, this.backlog.lookout(), this.backlog.elsewhere),
+      () => lookForFree(dialect, identity, life, this.backlog.lookout(), this.backlog.elsewhere),
       life.patience,
     );
     this.clock.set(sight.now);
     this.backlog.remember(sight, epoch);
     for (const type of sight.due.keys()) this.backlog.expect(type);
     this.backlog.reapWanted = sight.workers.some(({ id, leaseLeft }) => leaseLeft < 0 && id !== identity.id);
+    return sight.reached && isNews(sight.reached, sight.now) ? sight.reached : undefined;
   }
 
   /** Takes what there is room for; comes back soon when somebody else has the lock row. */

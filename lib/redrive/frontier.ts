@@ -1,7 +1,4 @@
-import type { Place } from '../store/place.js';
-
-/** So often a claim looks from the start, ms. */
-const FROM_THE_START_EVERY = 1_000;
+import { FROM_THE_START_EVERY, type Place } from '../store/place.js';
 
 /**
  * How far claims have come in the order in which tasks fall due, by type: while there is more than one claim takes, the next

@@ -105,7 +105,8 @@ export class Loops {
   private nextOfClaims(): Step | undefined {
     const { life, phase } = this;
     if (!life || this.isAdding) return undefined;
-    const wantsToLook = this.lookWanted || this.backlog.lookForMissedIn(life) <= 0;
+    const lookForMissedIn = this.backlog.lookForMissedIn(life);
+    const wantsToLook = this.lookWanted || lookForMissedIn <= 0;
     const mayLook = phase === 'running' && wantsToLook && this.troubles.allow('look');
     const hasRoom = this.backlog.room(life) > 0;
     if (mayLook && hasRoom && this.backlog.isOfMany) return 'look';
@@ -115,7 +116,8 @@ export class Loops {
       return appetite.total >= MANY || isFirst ? 'claim' : undefined;
     }
     if (mayLook && hasRoom) return 'look';
-    if (life.isEmpty && this.backlog.isEmpty && !wantsToLook) this.passes.finish();
+    const isAllSeen = !this.lookWanted && lookForMissedIn === Infinity;
+    if (life.isEmpty && this.backlog.isEmpty && isAllSeen) this.passes.finish();
     return undefined;
   }
 

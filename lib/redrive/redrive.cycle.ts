@@ -158,9 +158,10 @@ export class RedriveCycle {
       this.loops.claimedLast = false;
       return this.settler.settle(life);
     },
-    look: (life) => {
+    look: async (life) => {
       this.loops.lookWanted = false;
-      return this.claimer.look(life);
+      const reached = await this.claimer.look(life);
+      if (reached) await this.registrar.renew(life, [], reached);
     },
   };
 

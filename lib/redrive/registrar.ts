@@ -7,6 +7,7 @@ import { lockResource } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { register, type WorkerIdentity, writeOwnRow } from '../store/ledger.js';
 import { ensureLockRow } from '../store/lock.row.js';
+import type { Reached } from '../store/reached.js';
 import { Backlog } from './backlog.js';
 import { Lease } from './lease.js';
 import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
@@ -40,8 +41,9 @@ export class Registrar {
    * Writes this worker's row, which renews its lease.
    *
    * @param surplus what it hands back with that
+   * @param reached how far claims have come, where that is news
    */
-  async renew(life: WorkerLife, surplus: readonly HeldTask[]): Promise<void> {
+  async renew(life: WorkerLife, surplus: readonly HeldTask[], reached?: Reached): Promise<void> {
     for (const { task } of surplus) {
       life.forget(task.id);
       this.backlog.expect(task.redoTaskId);
@@ -51,7 +53,7 @@ export class Registrar {
     try {
       const sentAt = performance.now();
       await this.database.autocommit(
-        () => writeOwnRow(dialect, life.identity, turn, () => life.holding()),
+        () => writeOwnRow(dialect, life.identity, turn, () => life.holding(), reached),
         life.patience,
       );
       if (!life.over) life.lease.renewed(sentAt);

@@ -1,8 +1,9 @@
 import type { Dialect } from './dialect.js';
-import { type Elsewhere, type FreeSight, lookToClaim, type OwnTasks } from './free.sight.js';
+import { type Elsewhere, type FreeSight, lookForFree, type OwnTasks } from './free.sight.js';
 import { lockLapsed, type WorkerIdentity, writeOwnRow } from './ledger.js';
 import type { Holding } from './ledger.text.js';
 import type { Place } from './place.js';
+import { withTaken } from './reached.js';
 import { reap, type Reaped, typesOf } from './reap.js';
 import type { DueTask, SeenWorker, Wanted } from './sight.js';
 import { sql } from './sql.js';
@@ -55,7 +56,7 @@ export function* claim(
   const [lockRow] = yield* rows(dialect.lockRow(lockResource(worker.applicationName)));
   if (!lockRow) return { kind: 'locked' };
 
-  const sight = yield* lookToClaim(dialect, worker, own, appetite, elsewhere);
+  const sight = yield* lookForFree(dialect, worker, own, appetite, elsewhere);
   const { reaped, locked } = yield* reapLapsed(dialect, worker, sight.workers);
   const { dealt, more } = share(sight.due, appetite);
   const ended = yield* endExpired(
@@ -64,7 +65,8 @@ export function* claim(
   );
   const taken = dealt.filter(({ expired }) => !expired);
   const leftOver = dealt.filter(({ id, expired }) => expired && !ended.has(id));
-  yield* writeOwnRow(dialect, worker, turn, () => withTaken(own.holding(), taken));
+  const reached = sight.reached && withTaken(sight.reached, dealt, sight.now);
+  yield* writeOwnRow(dialect, worker, turn, () => holdingToo(own.holding(), taken), reached);
   return {
     kind: 'claimed',
     sight,
@@ -107,7 +109,7 @@ function inOrderOf(ids: readonly number[], tasks: readonly DecodedTask[]): reado
  */
 export function share(
   due: ReadonlyMap<string, readonly DueTask[]>,
-  { total, perType, lastServed }: Omit<Appetite, 'after'>,
+  { total, perType, lastServed }: Pick<Appetite, 'total' | 'perType' | 'lastServed'>,
 ): { dealt: DueTask[]; more: Map<string, Place | undefined> } {
   const dealt: DueTask[] = [];
   const types = [...due.keys()].sort();
@@ -163,7 +165,7 @@ function* endExpired(dialect: Dialect, ids: readonly number[]): Work<ReadonlySet
   return new Set(ended);
 }
 
-function withTaken(holding: Holding, taken: readonly DueTask[]): Holding {
+function holdingToo(holding: Holding, taken: readonly DueTask[]): Holding {
   for (const { id, redoTaskId } of taken) holding.hold(redoTaskId, id);
   return holding;
 }

@@ -1,6 +1,7 @@
 import type { Dialect } from './dialect.js';
 import type { WorkerIdentity } from './ledger.js';
 import { decodeAll, type Holding } from './ledger.text.js';
+import { farthest, isFresh, type Reached, type ReachedPlace } from './reached.js';
 import { type IdRuns, lengthOf, type Run } from './runs.js';
 import { type DueTask, look, type Sight, type Wanted } from './sight.js';
 import type { Work } from './work.js';
@@ -31,30 +32,21 @@ export interface FreeSight extends Sight {
   readonly elsewhere: Elsewhere;
   /** Of a type less was found than wanted after the place where the look went on, and what comes before it was not seen. */
   readonly mayHaveMissed: boolean;
+  /** How far claims had come; undefined where others have little. */
+  readonly reached?: Reached;
 }
 
-/** From so many on, what others have is left out: the database tells an id more slowly than it passes over one. */
-const MANY = 500;
+/** From so many on, what others have is not read past: a claim goes on from where theirs ended, or the database leaves it out. */
+export const MANY = 500;
 /** So many runs at the most, each a large part of what the others have: each is compared with every entry that is read. */
 const MOST_LEFT_OUT = 40;
 
-/** The question of an idle instance: one statement, unless all that it reads is what others have. */
-export function lookForAny(
-  dialect: Dialect,
-  worker: WorkerIdentity,
-  own: OwnTasks,
-  wanted: Wanted,
-  { held }: Elsewhere,
-): Work<FreeSight> {
-  const some = [...held].map(([type, size]) => [type, Math.min(size, MANY)] as const);
-  return lookPastHeld(dialect, worker, own, wanted, new Map(some));
-}
-
 /**
- * The look of a claim, under the lock row. Where others may have many of those that it would read, what they have is left out by the
- * database, as far as it is ids in a row. It is read again with what is due, so that what counts is of one moment.
+ * The question of an idle instance, and the look of a claim, under the lock row: one statement, unless others may have many of those
+ * that it would read. Then it goes on from where their claims ended, and where that is not known, what they have is left out by the
+ * database, as far as it is ids in a row. The ledger is read again with what is due, so that what counts is of one moment.
  */
-export function* lookToClaim(
+export function* lookForFree(
   dialect: Dialect,
   worker: WorkerIdentity,
   own: OwnTasks,
@@ -65,7 +57,28 @@ export function* lookToClaim(
     Math.max(held.get(type) ?? 0, workers > 0 ? most : 0) >= MANY;
   if (![...wanted.perType].some(mayBeMany)) return yield* lookPastHeld(dialect, worker, own, wanted, held);
   const ledger = yield* look(dialect, worker.applicationName, NOTHING);
-  return yield* lookPastMany(dialect, worker, own, wanted, heldByOthers(ledger, worker));
+  const others = heldByOthers(ledger, worker);
+  const reached = farthest(
+    ledger.workers.map((each) => each.reached),
+    ledger.now,
+  );
+  const isPassed = ([type, place]: [string, ReachedPlace]) =>
+    isFresh(place, ledger.now) && (others.get(type)?.size ?? 0) >= MANY;
+  const passed = new Map([...reached].filter(isPassed));
+  const after = new Map([...wanted.after, ...passed]);
+  const before = new Map([...others].filter(([type]) => !passed.has(type)));
+  const sight = yield* lookPastMany(dialect, worker, own, { ...wanted, after }, before);
+  return { ...sight, reached: seenAgain(reached, sight, { ...wanted, after }) };
+}
+
+/** Where a claim from the start found less than it wanted, nothing free was left before that place. */
+function seenAgain(reached: Reached, sight: FreeSight, { perType, after }: Wanted): Reached {
+  const isAllSeen = (type: string) =>
+    !after.has(type) && (sight.due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
+  const seen = [...reached].map(
+    ([type, place]) => [type, isAllSeen(type) ? { ...place, since: sight.now } : place] as const,
+  );
+  return new Map(seen.filter(([, place]) => isFresh(place, sight.now)));
 }
 
 const NOTHING: Wanted = { perType: new Map(), after: new Map() };

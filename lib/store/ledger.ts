@@ -1,5 +1,6 @@
 import type { Dialect } from './dialect.js';
 import { decodeHeld, decodeRunning, type HeldIds, type Holding, type RunningIds } from './ledger.text.js';
+import { encodeReached, type Reached } from './reached.js';
 import { type Expression, nothing, sql, type Statement } from './sql.js';
 import type { Turn } from './turn.js';
 import { affected, rows, type Work } from './work.js';
@@ -48,6 +49,7 @@ export function* register(dialect: Dialect, worker: WorkerIdentity): Work<void> 
  * Writes a worker's whole row and renews its lease: the fence that every write of a worker goes through.
  *
  * @param holding worked out when its turn has come
+ * @param reached how far claims have come; else it stays as it is
  * @throws {LeaseLostError} the row is gone
  */
 export function* writeOwnRow(
@@ -55,8 +57,10 @@ export function* writeOwnRow(
   worker: WorkerIdentity,
   turn: Turn,
   holding: () => Holding,
+  reached?: Reached,
 ): Work<void> {
-  if (!(yield* updateOwnRow(dialect, worker, turn, holding))) throw new LeaseLostError();
+  const told = reached ? sql`, reached = ${encodeReached(reached)}` : nothing;
+  if (!(yield* updateOwnRow(dialect, worker, turn, holding, nothing, told))) throw new LeaseLostError();
 }
 
 /**
@@ -71,9 +75,10 @@ export function* updateOwnRow(
   turn: Turn,
   holding: () => Holding,
   condition: Statement = nothing,
+  told: Statement = nothing,
 ): Work<boolean> {
   yield turn;
-  return (yield* affected(ownRowUpdate(dialect, worker, turn, holding(), condition))) > 0;
+  return (yield* affected(ownRowUpdate(dialect, worker, turn, holding(), condition, told))) > 0;
 }
 
 /** The statement that writes it, when its turn has come. */
@@ -83,11 +88,12 @@ export const ownRowUpdate = (
   turn: Turn,
   { held, running }: { readonly held: string; readonly running: Expression },
   condition: Statement = nothing,
+  told: Statement = nothing,
 ): Statement => sql`
     UPDATE tbl_redo_worker
     SET held = ${held}, running = ${running},
         handlers = ${JSON.stringify(worker.handlers())}, lease_until = ${dialect.now} + ${worker.lease},
-        writes = ${turn.number}
+        writes = ${turn.number} ${told}
     WHERE id = ${worker.id} AND writes <= ${turn.number} ${condition}`;
 
 export function* deleteRow(workerId: string): Work<void> {

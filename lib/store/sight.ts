@@ -11,6 +11,8 @@ export interface SeenWorker {
   readonly leaseLeft: number;
   readonly held: string | null;
   readonly running: string | null;
+  /** How far its last claim beside others came. */
+  readonly reached: string | null;
 }
 
 /** The backlog and the ledger at one moment. */
@@ -89,11 +91,12 @@ function sightOf(told: readonly SightRow[]): Sight {
         if (last?.redoTaskId !== row.name) last = { redoTaskId: row.name, tasks: entryIn(due, row.name) };
         last.tasks.push(dueTaskOf(row, last.redoTaskId));
     }
-  const seen = workers.map(({ name, number, held, running }) => ({
+  const seen = workers.map(({ name, number, held, running, reached }) => ({
     id: name,
     leaseLeft: Number(number) - now,
     held,
     running,
+    reached,
   }));
   return { now, workers: seen, paused, due };
 }
@@ -106,8 +109,8 @@ const dueTaskOf = ({ number, flag, due_time }: SightRow, redoTaskId: string): Du
 });
 
 /** All of a type in one row, as `dueArmOfAll` lists them. */
-function dueTasksOf({ name: redoTaskId, held, running, host }: SightRow): DueTask[] {
-  const [ids, times, flags] = [held, running, host].map((list) => JSON.parse(`[${list}]`) as number[]);
+function dueTasksOf({ name: redoTaskId, held, running, reached }: SightRow): DueTask[] {
+  const [ids, times, flags] = [held, running, reached].map((list) => JSON.parse(`[${list}]`) as number[]);
   return (ids ?? []).map((id, at) => ({
     id,
     redoTaskId,
@@ -127,9 +130,9 @@ function lookStatement(dialect: Dialect, applicationName: string, dueArms: reado
     [
       sql`
     SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, 0 AS due_time,
-           NULL AS host, NULL AS held, NULL AS running`,
+           NULL AS reached, NULL AS held, NULL AS running`,
       sql`
-    SELECT 'worker', id, lease_until, pid, 0, host, held, running
+    SELECT 'worker', id, lease_until, 0, 0, reached, held, running
     FROM tbl_redo_worker WHERE application_name = ${applicationName}`,
       sql`
     SELECT 'pause', redo_task_id, pause_time, 0, 0, NULL, NULL, NULL
@@ -148,7 +151,7 @@ const dueArm = (
   leftOut: readonly Run[],
 ): Statement =>
   dialect.unionMember(sql`
-      SELECT 'due' AS kind, redo_task_id AS name, ${dueColumns(dialect)}, NULL AS host, NULL AS held, NULL AS running
+      SELECT 'due' AS kind, redo_task_id AS name, ${dueColumns(dialect)}, NULL AS reached, NULL AS held, NULL AS running
       FROM tbl_redotask
       WHERE application_name = ${applicationName} AND status = 'PENDING' AND ${dialect.isText(sql`redo_task_id`, type)}
         AND next_exec_time <= ${dialect.now} ${after ? comesAfter(sql`${after.dueTime}`, sql`${after.id}`) : nothing}
@@ -163,7 +166,7 @@ const dueArmOfAll = (
   wantedTable: Statement,
   leftOut: readonly Run[],
 ): Statement => sql`
-      SELECT 'due' AS kind, wanted_type AS name, 0 AS number, 0 AS flag, 0 AS due_time, flags AS host, ids AS held, times AS running
+      SELECT 'due' AS kind, wanted_type AS name, 0 AS number, 0 AS flag, 0 AS due_time, flags AS reached, ids AS held, times AS running
       FROM ${wantedTable} CROSS JOIN LATERAL (
         SELECT string_agg(CAST(number AS TEXT), ',') AS ids, string_agg(CAST(due_time AS TEXT), ',') AS times,
                string_agg(CAST(flag AS TEXT), ',') AS flags
@@ -197,7 +200,7 @@ interface SightRow {
   readonly number: number | string;
   readonly flag: number | string;
   readonly due_time: number | string;
-  readonly host: string | null;
+  readonly reached: string | null;
   readonly held: string | null;
   readonly running: string | null;
 }

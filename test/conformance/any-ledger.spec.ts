@@ -40,7 +40,8 @@ const instant = fc.oneof(
   fc.constantFrom(0, 1, -1, String(MOST_BIGINT), String(-MOST_BIGINT - 1n)),
   fc.bigInt({ min: -MOST_BIGINT - 1n, max: MOST_BIGINT }).map(String),
 );
-const columns = fc.record({ held: column, running: column, handlers: column });
+const reached = fc.option(column, { freq: 3 });
+const columns = fc.record({ held: column, running: column, handlers: column, reached });
 const worker = fc.record({
   id: fc.oneof(fc.uuid(), fc.stringMatching(/^[!-~]{1,36}$/)),
   application_name: fc.constant(APPLICATION),
@@ -51,6 +52,7 @@ const worker = fc.record({
   held: column,
   running: column,
   handlers: column,
+  reached,
 });
 
 forEachDatabase((database) => {
@@ -118,13 +120,11 @@ forEachDatabase((database) => {
 
   test('whatever somebody writes into the row of this worker: it goes on, and writes it anew', async () => {
     await fc.assert(
-      fc.asyncProperty(columns, async ({ held, running, handlers }) => {
-        await schema.query('UPDATE tbl_redo_worker SET held = ?, running = ?, handlers = ? WHERE pid = ?', [
-          held,
-          running,
-          handlers,
-          process.pid,
-        ]);
+      fc.asyncProperty(columns, async ({ held, running, handlers, reached }) => {
+        await schema.query(
+          'UPDATE tbl_redo_worker SET held = ?, running = ?, handlers = ?, reached = ? WHERE pid = ?',
+          [held, running, handlers, reached, process.pid],
+        );
         await app.redo.workers();
         await goesOn();
         const [own] = (await app.redo.workers()).filter(({ pid }) => pid === process.pid);

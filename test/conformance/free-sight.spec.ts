@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Database, REDO_DATABASE } from '../../lib/store/database.js';
-import { lookForAny, lookToClaim } from '../../lib/store/free.sight.js';
+import { lookForFree } from '../../lib/store/free.sight.js';
+import { encodeReached } from '../../lib/store/reached.js';
 import { Holding } from '../../lib/store/ledger.text.js';
 import { type Place } from '../../lib/store/place.js';
 import { type Work } from '../../lib/store/work.js';
 import { forEachDatabase } from '../support/databases.js';
+import { nowOf } from '../support/database-clock.js';
 import { ownsNothing } from '../support/owns-nothing.js';
 import { APPLICATION, createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
 import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
 
 const DUE = 1_200;
 
@@ -41,7 +44,7 @@ forEachDatabase((database) => {
   }
 
   /** @returns what it found free, and the ids of all due tasks that it was told */
-  async function look(heldElsewhere: number, after = new Map<string, Place>(), lookFor = lookToClaim) {
+  async function look(heldElsewhere: number, after = new Map<string, Place>()) {
     const worker = {
       id: 'own',
       applicationName: APPLICATION,
@@ -67,7 +70,7 @@ forEachDatabase((database) => {
       return step.value;
     }
     const sight = await store.read(() =>
-      listened(lookFor(store.dialect, worker, ownsNothing, wanted, elsewhere)),
+      listened(lookForFree(store.dialect, worker, ownsNothing, wanted, elsewhere)),
     );
     return { free: (sight.due.get('job') ?? []).map(({ id }) => id), told, statements, sight };
   }
@@ -103,11 +106,50 @@ forEachDatabase((database) => {
     expect(told).toEqual(ids.slice(0, 110));
   });
 
-  test('an idle instance reads past 500 at the most, and then leaves out what others have', async () => {
-    await elsewhere(ids.slice(0, 900));
-    const { free, told, statements } = await look(900, new Map(), lookForAny);
-    expect({ free, statements }).toEqual({ free: ids.slice(900, 910), statements: 2 });
-    expect(told).toEqual([...ids.slice(0, 510), ...free]);
+  describe('where claims have come to a place,', () => {
+    /** All workers' rows say so: claims have come to this task, and somebody looked from the start so long ago, ms. */
+    const tell = async (id: number, age: number) => {
+      const [row] = await schema.query<{ next_exec_time: number | string }>(
+        'SELECT next_exec_time FROM tbl_redotask WHERE id = ?',
+        [id],
+      );
+      const place = { id, dueTime: Number(row!.next_exec_time), since: (await nowOf(schema)) - age };
+      await schema.query('UPDATE tbl_redo_worker SET reached = ?', [
+        encodeReached(new Map([['job', place]])),
+      ]);
+    };
+    /** Told a moment ago: again, if that took a second. */
+    const lately = async (id: number, heldElsewhere: number) => {
+      let seen: Awaited<ReturnType<typeof look>> | undefined;
+      const isInTime = async () => {
+        await tell(id, 5);
+        seen = await look(heldElsewhere);
+        return seen.sight.reached?.get('job')?.id === id;
+      };
+      await waitFor(isInTime, { what: 'a look within a second' });
+      return seen!;
+    };
+
+    test('what others have before it is neither told nor left out', async () => {
+      await elsewhere(ids.filter((_, index) => index < 900 && index % 2 === 0));
+      await elsewhere(ids.filter((_, index) => index < 900 && index % 2 === 1));
+      const wanted = ids.slice(900, 910);
+      expect(await lately(ids[899]!, 900)).toMatchObject({ free: wanted, told: wanted, statements: 2 });
+    });
+
+    test('what others have got after it is seen past', async () => {
+      await elsewhere(ids.slice(0, 900));
+      await elsewhere(ids.slice(900, 920));
+      expect(await lately(ids[899]!, 920)).toMatchObject({ free: ids.slice(920, 930), statements: 3 });
+    });
+
+    test('what comes before it is found a second later, and that is told', async () => {
+      await elsewhere(ids.slice(1));
+      await tell(ids.at(-1)!, 1_000);
+      const { free, sight } = await look(DUE);
+      expect(free).toEqual([ids[0]]);
+      expect(sight.reached?.get('job')).toMatchObject({ id: ids.at(-1), since: sight.now });
+    });
   });
 
   describe('where it goes on after a place,', () => {

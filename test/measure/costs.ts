@@ -17,7 +17,7 @@ import { begin } from '../../lib/store/begin.js';
 import { claim, lockResource, readClaimed } from '../../lib/store/claim.js';
 import { type Database } from '../../lib/store/database.js';
 import { databaseOf } from '../../lib/store/database.factory.js';
-import { lookForAny } from '../../lib/store/free.sight.js';
+import { lookForFree } from '../../lib/store/free.sight.js';
 import { insertTasks, type NewTask } from '../../lib/store/insert.js';
 import { register, type WorkerIdentity } from '../../lib/store/ledger.js';
 import { Holding } from '../../lib/store/ledger.text.js';
@@ -89,7 +89,7 @@ class Instance {
     const wanted = new Map(this.types.map((type) => [type, 1]));
     const others = { workers: 0, held: new Map([[this.types[0] ?? '', heldElsewhere]]) };
     return this.database.read(() =>
-      lookForAny(
+      lookForFree(
         this.database.dialect,
         this.identity,
         ownsNothing,

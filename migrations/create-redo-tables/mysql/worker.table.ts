@@ -14,6 +14,7 @@ export async function createWorkerTable(queryRunner: QueryRunner): Promise<void>
       running          MEDIUMTEXT NOT NULL COMMENT 'ids of tasks whose handler has begun, each with its attempt number',
       knocks           INT NOT NULL DEFAULT 0 COMMENT 'grows when people change tasks: it then reads again what it holds',
       writes           BIGINT NOT NULL DEFAULT 0 COMMENT 'number of its last write of this row: an earlier one that comes late is refused',
+      reached          MEDIUMTEXT NULL COMMENT 'how far its last claim beside others came, by task type: the next one goes on from there',
       PRIMARY KEY (id),
       KEY idx_redo_worker_application (application_name)
     )

@@ -36,6 +36,11 @@ export async function createWorkerTable(queryRunner: QueryRunner): Promise<void>
         'BIGINT NOT NULL DEFAULT 0',
         'number of its last write of this row: an earlier one that comes late is refused',
       ],
+      [
+        'reached',
+        'TEXT',
+        'how far its last claim beside others came, by task type: the next one goes on from there',
+      ],
     ],
     ROOM,
   );

@@ -13,7 +13,8 @@ export async function createWorkerTable(queryRunner: QueryRunner): Promise<void>
       held             TEXT NOT NULL,       -- ids of tasks it has claimed but not begun
       running          TEXT NOT NULL,       -- ids of tasks whose handler has begun, each with its attempt number
       knocks           INTEGER NOT NULL DEFAULT 0, -- grows when people change tasks: it then reads again what it holds
-      writes           INTEGER NOT NULL DEFAULT 0 -- number of its last write of this row: an earlier one that comes late is refused
+      writes           INTEGER NOT NULL DEFAULT 0, -- number of its last write of this row: an earlier one that comes late is refused
+      reached          TEXT                 -- how far its last claim beside others came, by task type: the next one goes on from there
     )`);
   await queryRunner.query(`
     CREATE INDEX IF NOT EXISTS idx_redo_worker_application

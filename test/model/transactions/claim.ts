@@ -34,7 +34,7 @@ export function* claim(setting: Setting, { life, most }: ClaimCall): Work<readon
   return taken;
 }
 
-/** `lookPastHeld` of lib/store/free.sight.ts. What `lookToClaim` reads before it says only what need not be told again. */
+/** `lookPastHeld` of lib/store/free.sight.ts. What `lookForFree` reads before it says only what need not be told again. */
 function* lookPastHeld(life: LifeId): Work<Sight> {
   const before = yield* ask(recall());
   const sight = yield* ask(look(life));
