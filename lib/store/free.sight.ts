@@ -1,6 +1,7 @@
 import type { Dialect } from './dialect.js';
 import type { WorkerIdentity } from './ledger.js';
 import { decodeAll, type Holding } from './ledger.text.js';
+import { isLater, type Place } from './place.js';
 import { farthest, isFresh, type Reached, type ReachedPlace } from './reached.js';
 import { type IdRuns, lengthOf, type Run } from './runs.js';
 import { type DueTask, look, type Sight, type Wanted } from './sight.js';
@@ -65,10 +66,19 @@ export function* lookForFree(
   const isPassed = ([type, place]: [string, ReachedPlace]) =>
     isFresh(place, ledger.now) && (others.get(type)?.size ?? 0) >= MANY;
   const passed = new Map([...reached].filter(isPassed));
-  const after = new Map([...wanted.after, ...passed]);
+  const after = laterOf(wanted.after, passed);
   const before = new Map([...others].filter(([type]) => !passed.has(type)));
   const sight = yield* lookPastMany(dialect, worker, own, { ...wanted, after }, before);
   return { ...sight, reached: seenAgain(reached, sight, { ...wanted, after }) };
+}
+
+function laterOf(own: ReadonlyMap<string, Place>, theirs: ReadonlyMap<string, Place>): Map<string, Place> {
+  const after = new Map(own);
+  for (const [type, place] of theirs) {
+    const known = after.get(type);
+    if (!known || isLater(place, known)) after.set(type, place);
+  }
+  return after;
 }
 
 /** Where a claim from the start found less than it wanted, nothing free was left before that place. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { lookForFree } from '../../lib/store/free.sight.js';
+import type { Place } from '../../lib/store/place.js';
 import { encodeReached, type Reached } from '../../lib/store/reached.js';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
 import { type Statement } from '../../lib/store/sql.js';
@@ -22,9 +23,9 @@ const range = (first: number, last: number) =>
  */
 function answered(
   answers: readonly (readonly Row[])[],
-  { workers = 1, held = 0, most = 10 } = {},
+  { workers = 1, held = 0, most = 10, after = new Map<string, Place>() } = {},
 ): { statements: Statement[]; free: number[]; reached: Reached | undefined } {
-  const wanted = { perType: new Map([['job', most]]), after: new Map() };
+  const wanted = { perType: new Map([['job', most]]), after };
   const elsewhere = { workers, held: new Map([['job', held]]) };
   const work = lookForFree(mysqlDialect, WORKER, ownsNothing, wanted, elsewhere);
   const statements: Statement[] = [];
@@ -147,6 +148,22 @@ describe('where others have many', () => {
     expect(statements.map(leavesOut)).toEqual([false, false]);
     expect(statements[1]!.values.at(-1)).toBe(500);
     expect(reached).toEqual(place(600, 9_500));
+  });
+
+  test.each([
+    [700, 700],
+    [550, 600],
+  ])('or from where its own ended, if that is later: %d', (own, from) => {
+    const ledger = reachedAt(9_500);
+    const { statements } = answered(
+      [
+        [now, ledger],
+        [now, ledger, ...range(701, 1_200).map(due)],
+      ],
+      { most: 500, after: new Map([['job', { dueTime: 7, id: own }]]) },
+    );
+    expect(statements[1]!.values).toContain(from);
+    expect(statements[1]!.values).not.toContain(own === from ? 600 : own);
   });
 
   test('it leaves out what they have where that is too long ago', () => {
