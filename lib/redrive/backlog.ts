@@ -77,9 +77,9 @@ export class Backlog {
    * that others have, or a second later. `Infinity`: nothing was missed.
    */
   lookForMissedIn(life: WorkerLife): number {
-    const left = this.lookForMissedAt - performance.now();
+    if (this.lookForMissedAt === Infinity) return Infinity;
     const haveOthersMany = [...this.elsewhere.held.values()].some((size) => size >= MANY);
-    return life.isEmpty && !haveOthersMany && left < Infinity ? 0 : left;
+    return life.isEmpty && !haveOthersMany ? 0 : this.lookForMissedAt - performance.now();
   }
 
   /** A look begins. One that comes too early may go on from where others' claims ended, as the claim that missed something did. */

@@ -55,6 +55,7 @@ forEachDatabase((database) => {
       handlers: { job: (_: null, { id }: { id: number }) => void runs.push(id) },
       options: { schedule: { cron: '0 0 0 1 1 *' }, concurrency: 500, batchSize: 1_000 },
     });
+  const tick = () => app.nest.get(SchedulerRegistry).getCronJob(REDRIVE_JOB).fireOnTick();
   const reachedOf = async () => {
     const [own] = await schema.query<{ reached: string | null }>(
       "SELECT reached FROM tbl_redo_worker WHERE id <> 'other'",
@@ -83,13 +84,26 @@ forEachDatabase((database) => {
       },
     );
 
+    test('a tick meanwhile, which goes on from there too, does not count as the look from the start', async () => {
+      const [before, theirs, after] = [ids.slice(0, 5), ids.slice(5, 605), ids.slice(605)];
+      await plant(ids, 10_000);
+      app = await start();
+      await app.redo.redrive();
+      await plant(theirs, 0);
+      const pass = app.redo.redrive();
+      await waitFor(() => app.all('succeeded').length === after.length, { what: 'what comes after' });
+      await tick();
+      await pass;
+      expect(runs.toSorted((one, other) => one - other)).toEqual([...before, ...after]);
+    });
+
     test('an idle instance that finds nothing from the start tells the others, which need not read past it', async () => {
       await plant(ids, 10_000);
       app = await start();
       await app.redo.redrive();
       expect(await reachedOf()).toEqual({});
       const before = await nowOf(schema);
-      await app.nest.get(SchedulerRegistry).getCronJob(REDRIVE_JOB).fireOnTick();
+      await tick();
       await waitFor(async () => 'job' in (await reachedOf()), { what: 'it to tell' });
       const { job } = await reachedOf();
       expect(job?.[1]).toBe(ids.at(-1));
