@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { Dialect, Insertion } from './dialect.js';
-import { type Expression, joined, MOST_CHARACTERS, sql, type Statement } from './sql.js';
+import {
+  type Expression,
+  joined,
+  literal,
+  MOST_CHARACTERS,
+  sql,
+  type SqlValue,
+  type Statement,
+} from './sql.js';
 import { rows, type Work } from './work.js';
 
 /** An instant as the caller gave it: ms from the database's now, or epoch ms. */
@@ -29,7 +36,7 @@ export interface AddedTask {
 /** Rows of one statement. */
 const MOST_ROWS = 1_000;
 
-const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, req_param, add_time, next_exec_time, expire_time`;
+const COLUMNS = sql`application_name, redo_task_id, max_attempts, try_forever, add_time, next_exec_time, expire_time, req_param`;
 const KEYED_COLUMNS = sql`${COLUMNS}, dedupe_key, dedupe_hash`;
 
 /** Inserts tasks, in order; rows without a `dedupeKey` go in few statements. */
@@ -73,25 +80,30 @@ function* insertPlain(dialect: Dialect, tasks: readonly NewTask[]): Work<AddedTa
 
 function sourceOf(dialect: Dialect, tasks: readonly NewTask[], now: Expression): Statement {
   const [first, ...others] = tasks;
-  const { textTable } = dialect;
-  if (!first || !textTable || others.length === 0 || !others.every((task) => isAlike(task, first)))
-    return sql`VALUES ${rowsOf(tasks, (task) => valuesOf(dialect, task, now))}`;
-  const reqParam = sql`req_param`;
-  const texts = tasks.map((task) => task.reqParam);
-  return sql`SELECT ${valuesOf(dialect, first, now, reqParam)} FROM ${textTable(reqParam, texts)}`;
+  const areAlike = first && others.length > 0 && others.every((task) => isAlike(task, first));
+  if (!areAlike) return sql`VALUES ${rowsOf(tasks, (task) => valuesOf(dialect, task, now))}`;
+  if (dialect.textTable) {
+    const texts = tasks.map((task) => task.reqParam);
+    return sql`SELECT ${commonOf(dialect, first, now)}, req_param FROM ${dialect.textTable(sql`req_param`, texts)}`;
+  }
+  const common = commonOf(dialect, first, now, literal).inOnePiece;
+  return sql`VALUES ${rowsOf(tasks, ({ reqParam }) => sql`${common}, ${reqParam}`)}`;
 }
 
 /** The same in all but their parameters. */
 const isAlike = (one: NewTask, other: NewTask): boolean =>
-  (['applicationName', 'redoTaskId', 'maxAttempts', 'tryForever'] as const).every(
-    (field) => one[field] === other[field],
-  ) &&
+  one.applicationName === other.applicationName &&
+  one.redoTaskId === other.redoTaskId &&
+  one.maxAttempts === other.maxAttempts &&
+  one.tryForever === other.tryForever &&
   isSame(one.due, other.due) &&
   isSame(one.expiry, other.expiry);
 
 /** Tasks of one call have one and the same. */
-const isSame = (one: Instant | null, other: Instant | null): boolean =>
-  one === other || isDeepStrictEqual(one, other);
+function isSame(one: Instant | null, other: Instant | null): boolean {
+  if (one === other || !one || !other) return one === other;
+  return 'in' in one ? 'in' in other && one.in === other.in : 'at' in other && one.at === other.at;
+}
 
 /**
  * Looks for live tasks with these keys and inserts the rest. Looking comes first: an INSERT that meets a key locks the gap
@@ -158,17 +170,21 @@ const rowsOf = (tasks: readonly NewTask[], values: (task: NewTask) => Statement)
     ', ',
   );
 
-function valuesOf(
+const valuesOf = (dialect: Dialect, task: NewTask, now: Expression): Statement =>
+  sql`${commonOf(dialect, task, now)}, ${task.reqParam}`;
+
+/** All but its parameters: tasks of one call have that in common. */
+function commonOf(
   dialect: Dialect,
   task: NewTask,
   now: Expression,
-  reqParam: Expression = task.reqParam,
+  written: (value: SqlValue) => Expression = (value) => value,
 ): Statement {
   const due = dueTime(dialect, task.due, now);
   const expiry = task.expiry && instant(task.expiry, now);
   return sql`
-    ${task.applicationName}, ${task.redoTaskId}, ${task.maxAttempts}, ${task.tryForever ? '1' : '0'}, ${reqParam},
-    ${now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry}`;
+    ${written(task.applicationName)}, ${written(task.redoTaskId)}, ${written(task.maxAttempts)},
+    ${task.tryForever ? sql`'1'` : sql`'0'`}, ${now}, ${expiry ? dialect.least(due, expiry) : due}, ${expiry ?? sql`NULL`}`;
 }
 
 const instant = (given: Instant, now: Expression): Expression =>

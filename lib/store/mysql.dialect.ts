@@ -11,7 +11,7 @@ import {
 } from './dialect.js';
 import { idIsAmong, inRunsOrLookedUp, isAmong, lookedUp } from './mysql.ids.js';
 import { forMysql } from './mysql.text.js';
-import { list, sql, type Statement } from './sql.js';
+import { type Expression, list, literal, sql, type Statement } from './sql.js';
 import { HAS_NOT_SUCCEEDED } from './task.row.js';
 import { type Answer, OnceMore, oneRow, type Row, rows, type Work } from './work.js';
 
@@ -167,9 +167,9 @@ const TASK_LOCKS: Readonly<Record<TaskLock, Statement>> = {
  * What an INSERT of many rows is to know: the time, which the server would take longer to work out for each of them than to write it,
  * and how far their ids are apart (2 or more where several servers write).
  */
-function* ahead(): Work<{ now: number; step: number }> {
+function* ahead(): Work<{ now: Expression; step: number }> {
   const [row] = yield* rows<{ step: number | string; now: number | string }>(
     sql`SELECT @@auto_increment_increment AS step, ${mysqlDialect.now} AS now`,
   );
-  return { now: Number(row?.now), step: Number(row?.step) };
+  return { now: literal(Number(row?.now)), step: Number(row?.step) };
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { share } from '../../lib/store/claim.js';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
 import type { DueTask } from '../../lib/store/sight.js';
-import { inChunks, joined, list, sql } from '../../lib/store/sql.js';
+import { inChunks, joined, list, literal, sql } from '../../lib/store/sql.js';
 import { decodeErrors, decodeTask, limitOf, type TaskRow, withError } from '../../lib/store/task.row.js';
 
 describe('sql', () => {
@@ -70,6 +70,43 @@ describe('sql', () => {
         expect(statement.values).toEqual([text, number, text]);
       }),
     );
+  });
+
+  test('but by `literal`, and that lets nothing pass but words and whole numbers', () => {
+    const textOf = (value: string | number | null) => sql`x = ${literal(value)}`.text;
+    for (const word of ['order.notify-partner', 'Job_7', '7', 'NULL'])
+      expect(textOf(word)).toBe(`x = '${word}'`);
+    for (const number of [0, 10, 1_700_000_000_000]) expect(textOf(number)).toBe(`x = ${number}`);
+    for (const value of [
+      null,
+      '',
+      'a b',
+      "'",
+      '?',
+      'a\n',
+      'a:b',
+      '\u00e9',
+      '\\',
+      -1,
+      0.5,
+      NaN,
+      Infinity,
+      1e300,
+    ])
+      expect(sql`x = ${literal(value)}`).toMatchObject({ text: 'x = ?', values: [value] });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(textOf(text)).toMatch(/^x = (\?|'[A-Za-z0-9_.-]+')$/);
+      }),
+    );
+  });
+
+  test('what goes into many others is spliced once, with its parameters', () => {
+    const inner = sql`a = ${1} AND ${sql`b = ${2}`}`.inOnePiece;
+    expect(sql`${inner} OR ${inner} OR c = ${3}`).toMatchObject({
+      text: 'a = ? AND b = ? OR a = ? AND b = ? OR c = ?',
+      values: [1, 2, 1, 2, 3],
+    });
   });
 
   test('nothing passes for a statement but what `sql` has made: the build refuses it', () => {
