@@ -33,6 +33,8 @@ export class Backlog {
   epoch = 0;
 
   private paused: ReadonlySet<string> = new Set();
+  /** How often somebody had knocked at this worker when that was read; whoever pauses a type knocks afterwards. */
+  private knocks: number | undefined;
   private readonly due = new DueTypes(HORIZON);
   private readonly frontier = new Frontier();
   /** When to look from the start for what claims may have missed, monotonic clock, ms. */
@@ -62,6 +64,7 @@ export class Backlog {
   /** Nothing is known any more, but what is due: neither what was paused nor how far claims had come. */
   forget(): void {
     this.paused = new Set();
+    this.knocks = undefined;
     this.epoch += 1;
     this.frontier.clear();
     this.lookForMissedAt = Infinity;
@@ -103,8 +106,9 @@ export class Backlog {
     return [...this.due.now()].every((type) => this.paused.has(type));
   }
 
-  isPaused(redoTaskId: string): boolean {
-    return this.paused.has(redoTaskId);
+  /** A type is known not to be paused as long as nobody has knocked more often than this; undefined: it is not known, or is paused. */
+  unpausedUntil(redoTaskId: string): number | undefined {
+    return this.paused.has(redoTaskId) ? undefined : this.knocks;
   }
 
   /** ms until the next moment at which something is known to be due. */
@@ -116,12 +120,14 @@ export class Backlog {
   remember(sight: FreeSight, epoch: number): void {
     this.elsewhere = sight.elsewhere;
     if (epoch !== this.epoch) return;
-    this.rememberPaused(sight.paused);
+    this.rememberPaused(sight.paused, sight.knocks);
   }
 
-  rememberPaused(paused: ReadonlySet<string>): void {
+  /** @param knocks read at the same moment */
+  rememberPaused(paused: ReadonlySet<string>, knocks?: number): void {
     for (const type of this.paused) if (!paused.has(type)) this.due.mark(type);
     this.paused = paused;
+    this.knocks = knocks;
   }
 
   /** How far a claim has come with the types of which there is more. */

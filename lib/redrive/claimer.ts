@@ -101,8 +101,9 @@ export class Claimer {
     const { applicationName, id } = life.identity;
     const held = [...life.held.keys()];
     const { dialect } = this.database;
-    const [paused, read] = await this.database.read(function* () {
-      return [yield* readPaused(applicationName), yield* readClaimed(dialect, id, held)] as const;
+    // In this order: whoever pauses a type between the two has not knocked when they are read.
+    const [read, paused] = await this.database.read(function* () {
+      return [yield* readClaimed(dialect, id, held), yield* readPaused(applicationName)] as const;
     }, life.patience);
     if (life.over) return;
     this.backlog.rememberPaused(new Set(paused));

@@ -171,6 +171,8 @@ export class RedriveCycle {
     // Too late: its row holds nothing, and goes when its lease has run out.
     if (this.loops.phase !== 'running') return life.lease.end();
     this.loops.life = life;
+    // What another life knew holds by the knocks at another row.
+    this.backlog.forget();
     this.loops.lookWanted = true;
     const { id, handlers } = life.identity;
     this.events.emit('workerStarted', { workerId: id, redoTaskIds: handlers() });

@@ -60,7 +60,7 @@ export class Starter {
     const { concurrency = Infinity } = policy;
     const hasNothingElse = life.claimed.size + life.held.size === 0 && this.backlog.isEmpty;
     const hasRoom = this.backlog.freeSlots(life) > 0 && life.loadOf(redoTaskId) < concurrency;
-    return hasNothingElse && hasRoom && !this.backlog.isPaused(redoTaskId);
+    return hasNothingElse && hasRoom && this.backlog.unpausedUntil(redoTaskId) !== undefined;
   }
 
   /**
@@ -75,6 +75,8 @@ export class Starter {
     tell: (added: AddedTask) => void,
   ): Promise<void> {
     const { dialect } = this.database;
+    const knocks = this.backlog.unpausedUntil(type.redoTaskId);
+    if (knocks === undefined) return;
     const commitsItself = dialect.insertAndMark !== undefined;
     const turn = life.turns.next();
     let stage = 'waits for a connection' as 'waits for a connection' | 'open' | 'commits';
@@ -88,7 +90,7 @@ export class Starter {
       const { added, marked } = await this.database[commitsItself ? 'autocommit' : 'transaction'](
         function* () {
           stage = 'open';
-          const written = yield* addRunning(dialect, life.identity, turn, newTask, holding);
+          const written = yield* addRunning(dialect, life.identity, turn, newTask, holding, knocks);
           stage = 'commits';
           return written;
         },

@@ -27,7 +27,7 @@ export function* begin(
   return false;
 }
 
-/** `marked` is missing where the type is paused or the worker's row is gone: the task is merely added. */
+/** `marked` is missing where somebody has knocked or the worker's row is gone: the task is merely added. */
 export interface AddedRunning {
   readonly added: AddedTask;
   readonly marked?: ClaimedTask;
@@ -38,6 +38,7 @@ export interface AddedRunning {
  * has no {@link Dialect.insertAndMark} this is to be done in a transaction.
  *
  * @param holding the worker's row without the task
+ * @param knocks how often somebody had knocked when its type was not paused
  */
 export function* addRunning(
   dialect: Dialect,
@@ -45,17 +46,16 @@ export function* addRunning(
   turn: Turn,
   newTask: NewTask,
   holding: () => Holding,
+  knocks: number,
 ): Work<AddedRunning> {
-  const { applicationName, redoTaskId } = newTask;
+  const { redoTaskId } = newTask;
   const insertion = insertionOf(dialect, newTask);
-  const isNotPaused = sql`
-    AND NOT EXISTS (SELECT 1 FROM tbl_redo_pause
-                    WHERE application_name = ${applicationName} AND redo_task_id = ${redoTaskId})`;
+  const nobodyHasKnocked = sql`AND knocks = ${knocks}`;
   if (dialect.insertAndMark) {
     yield turn;
     const own = holding();
     const mark = (running: Statement) =>
-      ownRowUpdate(dialect, worker, turn, { held: own.held, running }, isNotPaused);
+      ownRowUpdate(dialect, worker, turn, { held: own.held, running }, nobodyHasKnocked);
     const around = own.runningAround(redoTaskId, FIRST_ATTEMPT);
     const row = yield* dialect.insertAndMark(insertion, mark, around);
     return addedRunning(newTask, row, Number(row.marked) > 0);
@@ -66,7 +66,7 @@ export function* addRunning(
     own.run(redoTaskId, Number(row.id), FIRST_ATTEMPT);
     return own;
   };
-  return addedRunning(newTask, row, yield* updateOwnRow(dialect, worker, turn, withAdded, isNotPaused));
+  return addedRunning(newTask, row, yield* updateOwnRow(dialect, worker, turn, withAdded, nobodyHasKnocked));
 }
 
 const FIRST_ATTEMPT = 1;

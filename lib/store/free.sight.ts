@@ -30,6 +30,8 @@ export const NOBODY_ELSE: Elsewhere = { workers: 0, held: new Map() };
 
 /** A sight whose due tasks are those that nobody has. */
 export interface FreeSight extends Sight {
+  /** How often somebody had knocked at this worker; undefined: its row is gone. */
+  readonly knocks: number | undefined;
   readonly elsewhere: Elsewhere;
   /** Of a type less was found than wanted after the place where the look went on, and what comes before it was not seen. */
   readonly mayHaveMissed: boolean;
@@ -155,7 +157,8 @@ function* lookPastHeld(
   const isShort = (type: string) => (due.get(type)?.length ?? 0) < (perType.get(type) ?? 0);
   const mayHaveMissed = [...perType.keys()].some((type) => after.has(type) && isShort(type));
   const elsewhere = { workers: othersOf(sight, worker).length, held: sizes(others) };
-  return { ...sight, due, elsewhere, mayHaveMissed };
+  const knocks = sight.workers.find(({ id }) => id === worker.id)?.knocks;
+  return { ...sight, due, knocks, elsewhere, mayHaveMissed };
 }
 
 const othersOf = ({ workers }: Sight, own: WorkerIdentity) => workers.filter(({ id }) => id !== own.id);

@@ -1,4 +1,4 @@
-import type { InsertedAndMarked, ServerDialect } from './dialect.js';
+import { INSERTED_COLUMNS, type InsertedRow, type ServerDialect } from './dialect.js';
 import { mysqlDialect } from './mysql.dialect.js';
 import { sql } from './sql.js';
 import { rows, type Work } from './work.js';
@@ -10,17 +10,16 @@ export const mariadbDialect: ServerDialect = {
   insertAndMark: function* (insertion, mark, [before, after]) {
     const running = sql`CONCAT(${before}, LAST_INSERT_ID(), ${after})`;
     try {
-      const [[told] = []] = yield* rows<readonly InsertedAndMarked[]>(sql`
+      const [added, unmarked] = yield* rows<readonly unknown[]>(sql`
         BEGIN NOT ATOMIC
-          DECLARE redo_now BIGINT DEFAULT ${mysqlDialect.now};
-          SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
           START TRANSACTION;
-          ${insertion(sql`redo_now`)};
+          ${insertion(mysqlDialect.now)} RETURNING ${INSERTED_COLUMNS};
           ${mark(running)};
-          SELECT LAST_INSERT_ID() AS id, redo_now AS add_time, ROW_COUNT() AS marked;
+          IF ROW_COUNT() = 0 THEN SELECT 0 AS marked; END IF;
           COMMIT;
         END`);
-      return told as InsertedAndMarked;
+      const [row] = added as readonly [InsertedRow];
+      return { ...row, marked: Array.isArray(unmarked) ? 0 : 1 };
     } catch (error) {
       yield* rolledBack();
       throw error;

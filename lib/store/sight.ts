@@ -9,6 +9,8 @@ export interface SeenWorker {
   readonly id: string;
   /** ms until its lease runs out; below 0: it has. */
   readonly leaseLeft: number;
+  /** How often somebody had knocked at it. */
+  readonly knocks: number;
   readonly held: string | null;
   readonly running: string | null;
   /** How far its last claim beside others came. */
@@ -91,9 +93,10 @@ function sightOf(told: readonly SightRow[]): Sight {
         if (last?.redoTaskId !== row.name) last = { redoTaskId: row.name, tasks: entryIn(due, row.name) };
         last.tasks.push(dueTaskOf(row, last.redoTaskId));
     }
-  const seen = workers.map(({ name, number, held, running, reached }) => ({
+  const seen = workers.map(({ name, number, flag, held, running, reached }) => ({
     id: name,
     leaseLeft: Number(number) - now,
+    knocks: Number(flag),
     held,
     running,
     reached,
@@ -132,7 +135,7 @@ function lookStatement(dialect: Dialect, applicationName: string, dueArms: reado
     SELECT 'clock' AS kind, '' AS name, ${dialect.now} AS number, 0 AS flag, 0 AS due_time,
            NULL AS reached, NULL AS held, NULL AS running`,
       sql`
-    SELECT 'worker', id, lease_until, 0, 0, reached, held, running
+    SELECT 'worker', id, lease_until, knocks, 0, reached, held, running
     FROM tbl_redo_worker WHERE application_name = ${applicationName}`,
       sql`
     SELECT 'pause', redo_task_id, pause_time, 0, 0, NULL, NULL, NULL

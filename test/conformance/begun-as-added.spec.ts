@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { REDRIVE_JOB, type RedoContext, type RedoTaskView } from 'nestjs-redo';
+import { type Database, REDO_DATABASE } from '../../lib/store/database.js';
 import { forEachDatabase } from '../support/databases.js';
 import { lockEverything } from '../support/lock-everything.js';
 import { createRedoDatabase, startApp, type TestApp } from '../support/redo-app.js';
@@ -10,6 +11,8 @@ import { type ExtraOptions, type TestDatabase } from '../support/test-database.j
 import { waitFor } from '../support/wait-for.js';
 
 const HOUR = 3_600_000;
+/** A third of it passes between two renewals, ms. */
+const SHORT = 1_500;
 const LOOK = /SELECT 'clock'/;
 const CLAIM = /tbl_pessimistic_lock/;
 const BOTH = /INSERT INTO tbl_redotask[\s\S]+UPDATE tbl_redo_worker/;
@@ -23,14 +26,14 @@ forEachDatabase((database) => {
   const told: { params: unknown; context: RedoContext; view: RedoTaskView | null }[] = [];
 
   /** An idle instance that does only what it is told to. */
-  const startIdle = async (extra: ExtraOptions = {}) => {
+  const startIdle = async (extra: ExtraOptions = {}, lease = HOUR) => {
     app = await startApp(schema, {
       handlers: {
         job: (name: unknown) => void runs.push(name),
         tells: async (params: unknown, context: RedoContext) =>
           void told.push({ params, context, view: await app.redo.get(context.id) }),
       },
-      options: { schedule: { cron: '0 0 0 1 1 *' }, lease: HOUR },
+      options: { schedule: { cron: '0 0 0 1 1 *' }, lease },
       dataSource: { ...log.options(schema), ...extra },
     });
     await waitFor(() => log.count(LOOK) > 0, { what: 'its first look' });
@@ -47,7 +50,8 @@ forEachDatabase((database) => {
     log.clear();
     runs.length = 0;
     told.length = 0;
-    for (const table of ['tbl_redotask', 'tbl_redo_worker']) await schema.query(`DELETE FROM ${table}`);
+    for (const table of ['tbl_redotask', 'tbl_redo_worker', 'tbl_redo_pause'])
+      await schema.query(`DELETE FROM ${table}`);
   });
   afterAll(() => schema.drop());
 
@@ -108,14 +112,68 @@ forEachDatabase((database) => {
       },
     );
 
+    describe('and somebody else steers:', () => {
+      let other: TestApp;
+      beforeEach(async () => {
+        await startIdle({}, SHORT);
+        other = await startApp(schema, {
+          handlers: { job: {}, tells: {} },
+          options: { worker: false },
+        });
+      });
+      afterEach(() => other.close());
+
+      test('of a type that is paused it is merely added', async () => {
+        await other.redo.pause('job');
+        const { id } = await app.redo.addRedoTask('job', 'paused');
+        await app.redo.redrive();
+        expect(await app.redo.get(id)).toMatchObject({ status: 'PENDING', attempts: 0, worker: null });
+        await other.redo.resume('job');
+        await app.redo.redrive();
+        await app.told('succeeded', id);
+        expect(runs).toEqual(['paused']);
+      });
+
+      test('once somebody has knocked it is merely added, until that was heard', async () => {
+        await other.redo.pause('tells');
+        const first = await app.redo.addRedoTask('job', 'knocked');
+        await app.told('succeeded', first.id);
+        expect(log.count(CLAIM)).toBe(1);
+        await app.redo.redrive();
+        log.clear();
+        const second = await app.redo.addRedoTask('job', 'heard');
+        await app.told('succeeded', second.id);
+        expect(log.count(CLAIM)).toBe(0);
+        expect(runs).toEqual(['knocked', 'heard']);
+        await other.redo.resume('tells');
+      });
+
+      test('what its instance knew in another life does not count in the next', async () => {
+        const database = app.nest.get<Database>(REDO_DATABASE, { strict: false });
+        const lost = app.told('leaseLost');
+        await schema.query('DELETE FROM tbl_redo_worker');
+        await other.redo.pause('job');
+        const reading = jest.spyOn(database, 'read').mockRejectedValue(new Error('away'));
+        await lost;
+        await waitFor(() => app.all('trouble').length > 0, { what: 'its first look, which fails' });
+        const { id } = await app.redo.addRedoTask('job', 'paused');
+        reading.mockRestore();
+        await app.redo.redrive();
+        expect(runs).toEqual([]);
+        await other.redo.resume('job');
+        await app.redo.redrive();
+        await app.told('succeeded', id);
+      });
+    });
+
     test('is there once when its mark is refused', async () => {
       await startIdle(kind === 'sqlite' ? {} : { poolSize: 1 });
-      await schema.query('ALTER TABLE tbl_redo_pause RENAME TO tbl_redo_pause_away');
+      await schema.query('ALTER TABLE tbl_redo_worker RENAME COLUMN writes TO writes_away');
       let id: number;
       try {
         ({ id } = await app.redo.addRedoTask('job', 'refused'));
       } finally {
-        await schema.query('ALTER TABLE tbl_redo_pause_away RENAME TO tbl_redo_pause');
+        await schema.query('ALTER TABLE tbl_redo_worker RENAME COLUMN writes_away TO writes');
       }
       await app.told('succeeded', id);
       await app.redo.redrive();

@@ -46,7 +46,7 @@ interface Words {
   readonly addRunning: readonly string[] | string;
 }
 
-const MARK = 'UPDATE tbl_redo_worker, tbl_redo_pause';
+const MARK = 'UPDATE tbl_redo_worker';
 const LOCK_ROW = 'SELECT tbl_pessimistic_lock FOR UPDATE';
 /** What is set for a transaction is set back after it; nobody waits for that. */
 const MYSQL: Words = {
@@ -70,7 +70,7 @@ const WORDS: Readonly<Record<DatabaseKind, Words>> = {
   mariadb: {
     ...MYSQL,
     deleteFree: ['SET tbl_redotask'],
-    addRunning: 'BEGIN tbl_redotask, tbl_redo_worker, tbl_redo_pause',
+    addRunning: 'BEGIN tbl_redotask, tbl_redo_worker',
   },
   mysql: MYSQL,
   postgres: {
@@ -79,7 +79,7 @@ const WORDS: Readonly<Record<DatabaseKind, Words>> = {
     loneWriteIn: 'nothing',
     lockRow: LOCK_ROW,
     deleteFree: ['DELETE tbl_redotask FOR UPDATE'],
-    addRunning: 'WITH tbl_redotask, tbl_redo_worker, tbl_redo_pause',
+    addRunning: 'WITH tbl_redotask, tbl_redo_worker',
   },
 };
 

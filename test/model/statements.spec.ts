@@ -262,7 +262,7 @@ describe('the model sends what lib sends, in the same order, when', () => {
     [
       'it adds a task and begins it',
       () =>
-        sentByLib(addRunning(dialect, worker, turn(), newTask, nothing), {
+        sentByLib(addRunning(dialect, worker, turn(), newTask, nothing, 0), {
           '': [[{ id: 1, add_time: 0 }]],
         }),
       () => sentByModel({ kind: 'add', by: 'a transaction', ...start }),
@@ -274,7 +274,7 @@ describe('the model sends what lib sends, in the same order, when', () => {
           () => {
             const added = { id: 1, add_time: 0, marked: 1 };
             const answer = theirs === mariadbDialect ? [[added]] : [added];
-            return sentByLib(addRunning(theirs, worker, turn(), newTask, nothing), {
+            return sentByLib(addRunning(theirs, worker, turn(), newTask, nothing, 0), {
               'insert … and write its own row': [answer as unknown as Row[]],
             });
           },

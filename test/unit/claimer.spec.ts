@@ -20,6 +20,7 @@ const CLAIMED: Claim = {
     workers: [],
     paused: new Set(),
     due: new Map(),
+    knocks: 0,
     elsewhere: NOBODY_ELSE,
     mayHaveMissed: false,
   },

@@ -64,7 +64,7 @@ async function adding(dialect: ServerDialect, answer: () => unknown): Promise<st
     autocommit: (work: () => Work<unknown>) => Promise.resolve().then(() => does(work)),
     transaction: (work: () => Work<unknown>) => Promise.resolve().then(() => does(work)),
   } as unknown as Database;
-  const backlog = { expect: jest.fn(), began: () => {} } as unknown as Backlog;
+  const backlog = { expect: jest.fn(), began: () => {}, unpausedUntil: () => 0 } as unknown as Backlog;
   const bell = new Bell();
   const events = { emit: () => {} } as unknown as RedoEvents;
   const starter = new Starter(database, {} as ResolvedRedoOptions, backlog, new Overtime(bell), events, bell);

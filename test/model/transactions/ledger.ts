@@ -43,7 +43,7 @@ export function* begin({ rules }: Setting, { life, starts, knocks }: BeginCall):
   return false;
 }
 
-/** `addRunning` of lib/store/begin.ts @returns whether the handler may begin */
+/** `addRunning` of lib/store/begin.ts; that nobody may have knocked only keeps it from beginning, as a row that is gone does @returns whether the handler may begin */
 export function* addRunning({ life, starts, by }: AddCall): Work<boolean> {
   const [{ task, execTimes }] = starts;
   if (by === 'a transaction') yield* ask(insertTask(task));
