@@ -11,7 +11,7 @@ import {
   type ReadTasks,
 } from '../store/claim.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
-import { lookForFree } from '../store/free.sight.js';
+import { type FreeSight, lookForFree } from '../store/free.sight.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import { isNews, type Reached } from '../store/reached.js';
 import type { Settlement } from '../store/settlement.js';
@@ -74,7 +74,7 @@ export class Claimer {
     const claimed = await this.take(life, appetite);
     if (claimed.kind === 'locked') return this.comeBackSoon(life);
     this.tell(claimed);
-    if (life.claimed.size > 0) await this.read(life);
+    if (life.claimed.size > 0) await this.read(life, claimed.sight);
   }
 
   /** What it takes is this worker's from the same moment in memory as in its row. */
@@ -144,13 +144,14 @@ export class Claimer {
   }
 
   /** Ids that can't be read now leave the worker's row with its next write, and are asked for again. */
-  private async read(life: WorkerLife): Promise<void> {
+  private async read(life: WorkerLife, sight: FreeSight): Promise<void> {
     const ids = [...life.claimed.keys()];
     const { dialect } = this.database;
     try {
       const read = await this.database.read(() => readClaimed(dialect, life.identity.id, ids), life.patience);
       if (life.over) return;
-      this.hold(life, read);
+      // Whoever has paused a type since the look has knocked since, too: then it is all read again.
+      this.hold(life, { ...read, knocks: Math.min(read.knocks, sight.knocks ?? 0) });
       this.passes.count('claimed', read.tasks.length);
     } catch (error) {
       for (const redoTaskId of life.claimed.values()) this.backlog.expect(redoTaskId);

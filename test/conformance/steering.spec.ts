@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
   InvalidRedoTaskError,
   type RedoContext,
@@ -7,6 +7,7 @@ import {
   type RedoTaskFilter,
   UnknownTaskTypeError,
 } from 'nestjs-redo';
+import { type Database, REDO_DATABASE } from '../../lib/store/database.js';
 import { forEachDatabase } from '../support/databases.js';
 import {
   APPLICATION,
@@ -20,6 +21,7 @@ import {
 } from '../support/redo-app.js';
 import { StatementLog } from '../support/statement-log.js';
 import { type TestDatabase } from '../support/test-database.js';
+import { waitFor } from '../support/wait-for.js';
 
 /** A definition alone: its tasks are added and stay as they are. */
 const definition = {};
@@ -677,6 +679,27 @@ forEachDatabase((database) => {
       await app.redo.resume('notify');
       await other.redo.redrive();
       expect(ran).toHaveLength(52);
+    });
+
+    test('hold for what is claimed just then: nothing of it begins', async () => {
+      const ran: number[] = [];
+      await start({ handlers: { notify: (index: number) => void ran.push(index) } });
+      const steersOnly = await startOther({ handlers: { notify: definition }, options: { worker: false } });
+      await app.redo.redrive();
+      const database = app.nest.get<Database>(REDO_DATABASE, { strict: false });
+      const read = database.read.bind(database);
+      // Between the COMMIT of the claim and the reading of what it took.
+      const reading = jest.spyOn(database, 'read').mockImplementationOnce(async (work, within) => {
+        await steersOnly.redo.pause('notify');
+        return read(work, within);
+      });
+      await app.redo.addRedoTasks('notify', range(2));
+      await waitFor(() => reading.mock.calls.length > 1, { what: 'it to be read again' });
+      await app.redo.redrive();
+      expect(ran).toEqual([]);
+      await steersOnly.redo.resume('notify');
+      await app.redo.redrive();
+      expect(ran).toEqual([0, 1]);
     });
 
     test('hold for all instances', async () => {

@@ -75,6 +75,7 @@ export function answered(setting: Setting, before: State, index: number, lane: L
 
 const heldOf = ({ has }: Worker): TaskId[] => [...has.keys()].filter((task) => has[task]?.as === 'held');
 
+/** That of the claim's look counts if it was less, for those who pause a type meanwhile: the model has no pauses. */
 function held({ pending, knocks }: Read, id: TaskId): Held | null {
   const found = pending.find(({ task }) => task === id);
   return found ? { as: 'held', execTimes: found.execTimes, knocks, unknown: [], forbidden: false } : null;

@@ -7,9 +7,14 @@ import { DatabaseClock } from '../../lib/redrive/database.clock.js';
 import { Lease } from '../../lib/redrive/lease.js';
 import type { PassesUnderWay } from '../../lib/redrive/redrive.pass.js';
 import { WorkerLife } from '../../lib/redrive/worker.life.js';
+import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
 import type { Claim } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
 import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
+import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
+import type { Statement } from '../../lib/store/sql.js';
+import { decodeTask, type TaskRow } from '../../lib/store/task.row.js';
+import type { Work } from '../../lib/store/work.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
 const LOCKED: Claim = { kind: 'locked' };
@@ -77,4 +82,50 @@ test('who finds the lock row taken stays away as long as its own last claim took
     now += 1_000;
   }
   expect(rests).toEqual([3, 0, 12]);
+});
+
+test('a pause while what is held is read again is seen, or its knock is still to be heard', async () => {
+  life = new WorkerLife(WORKER, new Lease(WORKER.lease, () => {}));
+  const type = { redoTaskId: 'job', policy: DEFAULT_POLICY, handle: () => {}, place: '' };
+  const row = {
+    id: 1,
+    redo_task_id: 'job',
+    exec_times: 0,
+    max_attempts: 3,
+    req_param: '{"params":1}',
+    add_time: 0,
+  };
+  const { task } = decodeTask(row as TaskRow);
+  life.hold({ task, type, since: performance.now(), knocks: 0 });
+  let knocks = 1;
+  const paused: { redo_task_id: string }[] = [];
+  const database = {
+    dialect: mysqlDialect,
+    read: (work: () => Work<unknown>) => {
+      const reading = work();
+      let step = reading.next();
+      while (!step.done) {
+        const isOfPauses = (step.value as Statement).text.includes('tbl_redo_pause');
+        const rows = isOfPauses ? [...paused] : [{ ...row, knocks }];
+        if (paused.length === 0) {
+          paused.push({ redo_task_id: 'job' });
+          knocks += 1;
+        }
+        step = reading.next({ rows, affected: 0, insertId: NaN });
+      }
+      return Promise.resolve(step.value);
+    },
+  } as unknown as Database;
+  const rememberPaused = jest.fn<Backlog['rememberPaused']>();
+  const claimer = new Claimer(
+    database,
+    { handled: () => type } as unknown as RedoHandlerRegistry,
+    { rememberPaused } as unknown as Backlog,
+    new DatabaseClock(),
+    {} as PassesUnderWay,
+    {} as RedoEvents,
+  );
+  await claimer.readAgain(life);
+  const [[seen]] = rememberPaused.mock.calls as [[ReadonlySet<string>]];
+  expect({ knocks: life.held.get(1)!.knocks, isSeen: seen.has('job') }).toEqual({ knocks: 1, isSeen: true });
 });
