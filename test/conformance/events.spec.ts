@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type RedoEventMap, RedoEvents, RedoResult } from 'nestjs-redo';
+import { type AddedTask, type RedoEventMap, RedoEvents, RedoResult } from 'nestjs-redo';
 import { forEachDatabase } from '../support/databases.js';
 import {
   APPLICATION,
@@ -233,7 +233,8 @@ forEachDatabase((database) => {
       await app.redo.redrive();
       await schema.query('ALTER TABLE tbl_redo_pause RENAME TO tbl_redo_pause_away');
       try {
-        const { id } = await app.redo.addRedoTask('notify', 1);
+        // Two, so that they are claimed: a lone one would begin as it is added.
+        const [{ id }] = (await app.redo.addRedoTasks('notify', [1, 2])) as [AddedTask, AddedTask];
         await waitFor(() => app.all('trouble').length >= 2, { what: 'two failed tries' });
         expect(app.all('trouble').slice(0, 2)).toEqual([
           { doing: 'claim tasks', error: expect.any(Error), failures: 1, retryIn: expect.any(Number) },

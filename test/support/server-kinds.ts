@@ -55,6 +55,8 @@ const mysqlArguments = ({ directory, data, port }: ServerPlace): string[] => [
   `--datadir=${data}`,
   `--socket=${join(directory, 'server.sock')}`,
   `--pid-file=${join(directory, 'server.pid')}`,
+  // Whoever starts deletes all temporary tables there: a server of another test's would lose its own.
+  `--tmpdir=${directory}`,
   '--bind-address=127.0.0.1',
   `--port=${port}`,
   '--skip-networking=OFF',
