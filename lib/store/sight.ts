@@ -201,6 +201,7 @@ interface SightRow {
   readonly kind: 'clock' | 'worker' | 'pause' | 'due';
   readonly name: string;
   readonly number: number | string;
+  /** Of a due task: it has expired; of a worker: its knocks. */
   readonly flag: number | string;
   readonly due_time: number | string;
   readonly reached: string | null;

@@ -115,7 +115,6 @@ forEachDatabase((database) => {
     describe('and somebody else steers:', () => {
       let other: TestApp;
       beforeEach(async () => {
-        await startIdle({}, SHORT);
         other = await startApp(schema, {
           handlers: { job: {}, tells: {} },
           options: { worker: false },
@@ -124,6 +123,7 @@ forEachDatabase((database) => {
       afterEach(() => other.close());
 
       test('of a type that is paused it is merely added', async () => {
+        await startIdle();
         await other.redo.pause('job');
         const { id } = await app.redo.addRedoTask('job', 'paused');
         await app.redo.redrive();
@@ -135,6 +135,7 @@ forEachDatabase((database) => {
       });
 
       test('once somebody has knocked it is merely added, until that was heard', async () => {
+        await startIdle();
         await other.redo.pause('tells');
         const first = await app.redo.addRedoTask('job', 'knocked');
         await app.told('succeeded', first.id);
@@ -149,6 +150,7 @@ forEachDatabase((database) => {
       });
 
       test('what its instance knew in another life does not count in the next', async () => {
+        await startIdle({}, SHORT);
         const database = app.nest.get<Database>(REDO_DATABASE, { strict: false });
         const lost = app.told('leaseLost');
         await schema.query('DELETE FROM tbl_redo_worker');
