@@ -33,6 +33,10 @@ export const byHand = (database) =>
     ? contestant('limit', 'by-hand-postgres', database, 'pg by hand')
     : contestant('limit', 'by-hand-mysql', database, 'mysql2 by hand');
 
+/** The loop on the application's data source, which the library has to take. */
+export const byHandOnTypeorm = (database) =>
+  contestant('limit', 'by-hand-typeorm', database, 'TypeORM by hand');
+
 export const graphileWorker = contestant('peer', 'graphile-worker', 'postgres');
 export const pgBoss = contestant('peer', 'pg-boss', 'postgres');
 export const bullmqAlways = contestant('peer', 'bullmq', 'redis-always');

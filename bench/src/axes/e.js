@@ -3,6 +3,7 @@ import {
   bullmqAlways,
   bullmqEverysec,
   byHand,
+  byHandOnTypeorm,
   graphileWorker,
   ours,
   peersOn,
@@ -32,6 +33,7 @@ const axis = ({ id, title, elsewhere, tasks, rounds, add, moments, goals }) => (
   contestants: (database) => [
     ours(database),
     byHand(database),
+    ...(elsewhere || database === 'postgres' ? [] : [byHandOnTypeorm(database)]),
     bullmqAlways,
     bullmqEverysec,
     graphileWorker,

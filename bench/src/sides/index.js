@@ -8,6 +8,7 @@ const SIDES = {
   sidequest: './sidequest.js',
   serenis: './serenis.js',
   'by-hand-mysql': './hand-written/mysql.js',
+  'by-hand-typeorm': './hand-written/typeorm.js',
   'by-hand-postgres': './hand-written/postgres.js',
 };
 

@@ -14,6 +14,12 @@ const TUNED = [
 ];
 /** What each of several processes has in hand all others have to look past, and a small claim is one more that they wait for. */
 const MANY = [{ concurrency: 500, batchSize: 1_000 }, ...TUNED.slice(1)];
+/** Larger claims than handlers at once: while the words of some errors are made, others are written. */
+const FAILING = [
+  ...TUNED,
+  { concurrency: 1_000, batchSize: 8_000 },
+  { concurrency: 2_000, batchSize: 8_000 },
+];
 const require = createRequire(import.meta.url);
 
 /** @type {import('./side.js').Side} */
@@ -25,7 +31,7 @@ export default {
     default: [{}],
     tuned: TUNED,
     many: MANY,
-    failing: TUNED,
+    failing: FAILING,
     slow: [{ concurrency: 500, batchSize: 1_000 }],
   },
 
@@ -117,7 +123,7 @@ function connection({ store, url }) {
 }
 
 /** The application's packages are the repository's: the library and the application must share one copy of each. */
-const nest = (name) => import(pathToFileURL(require.resolve(name)).href);
+export const nest = (name) => import(pathToFileURL(require.resolve(name)).href);
 
 /** By its name, as a user would, from the folder where the packed library lies. */
 const library = (place, name) =>

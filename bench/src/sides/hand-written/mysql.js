@@ -79,7 +79,7 @@ async function timeOf(connection) {
   return now;
 }
 
-async function ledgerOn(connection, type) {
+export async function ledgerOn(connection, type) {
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
   await connection.query(
     `INSERT IGNORE INTO tbl_pessimistic_lock (resource, description) VALUES ('by-hand', 'by hand')`,

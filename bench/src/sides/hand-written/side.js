@@ -28,7 +28,7 @@ export const handWritten = ({ connect, ...side }) => ({
   },
 
   async open(place, handle) {
-    const driver = connect(place);
+    const driver = await connect(place);
     const [type] = place.types;
     let working = [];
     let stopping = new AbortController();
