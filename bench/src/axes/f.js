@@ -2,7 +2,7 @@ import { bullmqAlways, bullmqEverysec, byHand, ours, peersOn, pgBoss } from './c
 import { atLeast } from './rates.js';
 
 /** @type {import('./axis.js').Axis} */
-export default {
+const axis = {
   id: 'F',
   title: 'every task fails once, 1 ms back-off',
   unit: 'tasks/s',
@@ -28,3 +28,6 @@ export default {
   },
   goals: (database) => [atLeast(2, ours(database), pgBoss)],
 };
+
+// What drains fastest need not fail fastest: the database writes what fails, and handlers that fail keep the application busy.
+export default { ...axis, trial: axis };

@@ -132,7 +132,7 @@ export class Contest {
     return { ...wanted, tasks: Math.min(wanted.tasks, most) };
   }
 
-  /** Where a side has several candidates for its settings, they are tried at draining, and the fastest takes part. */
+  /** Where a side has several candidates for its settings, they are tried, and the fastest takes part. */
   async #settingsFor(axis, contestant) {
     const side = await this.loadSide(contestant.side);
     const candidates = side.settings[axis.use] ?? side.settings.default;
