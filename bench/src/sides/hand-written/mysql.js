@@ -85,7 +85,8 @@ export async function ledgerOn(connection, type) {
     `INSERT IGNORE INTO tbl_pessimistic_lock (resource, description) VALUES ('by-hand', 'by hand')`,
   );
   const rows = async (text, values) => (await connection.query(text, values))[0];
-  const [{ isMariadb }] = await rows(`SELECT VERSION() LIKE '%MariaDB%' AS isMariadb`);
+  const [{ version }] = await rows('SELECT VERSION() AS version');
+  const isMariadb = version.includes('MariaDB');
   return {
     register: (id) =>
       rows(
