@@ -123,8 +123,10 @@ export class Backlog {
     this.rememberPaused(sight.paused, sight.knocks);
   }
 
-  /** @param knocks read at the same moment */
-  rememberPaused(paused: ReadonlySet<string>, knocks?: number): void {
+  /** @param knocks how often somebody had knocked at this worker, read no later; one who pauses a type knocks afterwards */
+  rememberPaused(paused: ReadonlySet<string>, knocks: number | undefined): void {
+    const isOlderThanWhatIsKnown = (knocks ?? Infinity) < (this.knocks ?? 0);
+    if (isOlderThanWhatIsKnown) return;
     for (const type of this.paused) if (!paused.has(type)) this.due.mark(type);
     this.paused = paused;
     this.knocks = knocks;

@@ -7,6 +7,7 @@ import {
   type Claim,
   isLockRowFree,
   lockResource,
+  readAgain,
   readClaimed,
   type ReadTasks,
 } from '../store/claim.js';
@@ -15,7 +16,6 @@ import { type FreeSight, lookForFree } from '../store/free.sight.js';
 import { ensureLockRow } from '../store/lock.row.js';
 import { isNews, type Reached } from '../store/reached.js';
 import type { Settlement } from '../store/settlement.js';
-import { readPaused } from '../store/task.reader.js';
 import type { DecodedTask } from '../store/task.row.js';
 import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
@@ -98,15 +98,11 @@ export class Claimer {
 
   /** Somebody has changed tasks or paused a type: what is held is read again. */
   async readAgain(life: WorkerLife): Promise<void> {
-    const { applicationName, id } = life.identity;
     const held = [...life.held.keys()];
     const { dialect } = this.database;
-    // In this order: whoever pauses a type between the two has not knocked when they are read.
-    const [read, paused] = await this.database.read(function* () {
-      return [yield* readClaimed(dialect, id, held), yield* readPaused(applicationName)] as const;
-    }, life.patience);
+    const read = await this.database.read(() => readAgain(dialect, life.identity, held), life.patience);
     if (life.over) return;
-    this.backlog.rememberPaused(new Set(paused));
+    this.backlog.rememberPaused(read.paused, read.knocks);
     const found = new Set(read.tasks.map(({ task }) => task.id));
     for (const id of held) if (!found.has(id)) life.forget(id);
     this.hold(life, { ...read, tasks: read.tasks.filter(({ task }) => life.held.has(task.id)) });
@@ -151,7 +147,7 @@ export class Claimer {
       const read = await this.database.read(() => readClaimed(dialect, life.identity.id, ids), life.patience);
       if (life.over) return;
       // Whoever has paused a type since the look has knocked since, too: then it is all read again.
-      this.hold(life, { ...read, knocks: Math.min(read.knocks, sight.knocks ?? 0) });
+      this.hold(life, { ...read, knocks: Math.min(read.knocks ?? 0, sight.knocks ?? 0) });
       this.passes.count('claimed', read.tasks.length);
     } catch (error) {
       for (const redoTaskId of life.claimed.values()) this.backlog.expect(redoTaskId);
@@ -161,7 +157,7 @@ export class Claimer {
     }
   }
 
-  private hold(life: WorkerLife, { tasks, knocks }: ReadTasks): void {
+  private hold(life: WorkerLife, { tasks, knocks = 0 }: ReadTasks): void {
     const now = performance.now();
     for (const decoded of tasks) {
       const { task } = decoded;

@@ -8,6 +8,7 @@ import { reap, type Reaped, typesOf } from './reap.js';
 import type { DueTask, SeenWorker, Wanted } from './sight.js';
 import { sql } from './sql.js';
 import { lockFreeTasks } from './task.lock.js';
+import { readPaused } from './task.reader.js';
 import { CLAIMED_COLUMNS, type ClaimedRow, decodeTask, type DecodedTask, IS_PENDING } from './task.row.js';
 import type { Turn } from './turn.js';
 import { rows, type Work } from './work.js';
@@ -78,10 +79,26 @@ export function* claim(
   };
 }
 
-/** Claimed tasks, and how often somebody had knocked at their worker when they were read. */
+/** Claimed tasks, and how often somebody had knocked at their worker when they were read; undefined: none of them is there. */
 export interface ReadTasks {
   readonly tasks: readonly DecodedTask[];
-  readonly knocks: number;
+  readonly knocks: number | undefined;
+}
+
+/** What a worker holds, read again since somebody has knocked. */
+export interface ReadAgain extends ReadTasks {
+  /** The types that are. */
+  readonly paused: ReadonlySet<string>;
+}
+
+/** In this order: whoever pauses a type between the two has not knocked when the tasks are read. */
+export function* readAgain(
+  dialect: Dialect,
+  { id, applicationName }: WorkerIdentity,
+  held: readonly number[],
+): Work<ReadAgain> {
+  const read = yield* readClaimed(dialect, id, held);
+  return { ...read, paused: new Set(yield* readPaused(applicationName)) };
 }
 
 /**
@@ -93,7 +110,8 @@ export function* readClaimed(dialect: Dialect, workerId: string, ids: readonly n
     SELECT ${CLAIMED_COLUMNS}, (SELECT knocks FROM tbl_redo_worker WHERE id = ${workerId}) AS knocks
     FROM tbl_redotask
     WHERE ${dialect.idIsAmong(ids)} AND ${IS_PENDING}`);
-  return { tasks: inOrderOf(ids, found.map(decodeTask)), knocks: Number(found[0]?.knocks) };
+  const [first] = found;
+  return { tasks: inOrderOf(ids, found.map(decodeTask)), knocks: first && Number(first.knocks) };
 }
 
 /** Rows come as their ids rise, which mostly is the order already. */

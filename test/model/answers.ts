@@ -15,6 +15,8 @@ import {
 } from './state.js';
 import { named, type Read } from './statements.js';
 import { opened } from './transaction.js';
+import type { Claimed } from './transactions/claim.js';
+import type { ReadAgain } from './transactions/ledger.js';
 
 /** What the worker makes of an answer. */
 export function answered(setting: Setting, before: State, index: number, lane: Lane, tx: Tx): State {
@@ -40,19 +42,27 @@ export function answered(setting: Setting, before: State, index: number, lane: L
     case 'add':
       return result === false ? state : began(setting, withWorker(state, index, renewed), index, call);
     case 'readAgain':
-      for (const task of call.held) if (has[task]?.as === 'held') has[task] = held(result as Read, task);
-      return withWorker(state, index, { ...worker, has });
+      for (const task of call.held) if (has[task]?.as === 'held') has[task] = held(result as ReadAgain, task);
+      return withWorker(state, index, { ...worker, has, paused: pausedBy(result as ReadAgain) });
     case 'claim': {
-      const taken = result as readonly TaskId[] | null;
-      if (taken === null) return state;
+      const found = result as Claimed | null;
+      if (found === null) return state;
+      const { taken, knocks } = found;
       for (const task of taken) has[task] = { as: 'claimed' };
-      const claimed = withWorker(state, index, { ...renewed, has });
+      const isOld = setting.rules.newestPauseCounts && worker.paused !== null && knocks < worker.paused;
+      const paused = isOld ? worker.paused : pausedBy(found);
+      const claimed = withWorker(state, index, { ...renewed, has, paused });
       if (taken.length === 0) return claimed;
-      return withTx(claimed, index, lane, opened({ kind: 'readClaimed', life: call.life, claimed: taken }));
+      const reading = opened({ kind: 'readClaimed', life: call.life, claimed: taken, knocks });
+      return withTx(claimed, index, lane, reading);
     }
-    case 'readClaimed':
-      for (const task of call.claimed) has[task] = held(result as Read, task);
+    case 'readClaimed': {
+      const read = result as Read;
+      // Whoever has paused the type since the look has knocked since.
+      const knocks = setting.rules.knocksOfTheLook ? Math.min(read.knocks, call.knocks) : read.knocks;
+      for (const task of call.claimed) has[task] = held({ ...read, knocks }, task);
       return withWorker(state, index, { ...worker, has });
+    }
     case 'settle': {
       const locked = result as readonly TaskId[];
       const left = call.settlements.map(({ task }) => task).filter((task) => !locked.includes(task));
@@ -75,7 +85,8 @@ export function answered(setting: Setting, before: State, index: number, lane: L
 
 const heldOf = ({ has }: Worker): TaskId[] => [...has.keys()].filter((task) => has[task]?.as === 'held');
 
-/** That of the claim's look counts if it was less, for those who pause a type meanwhile: the model has no pauses. */
+const pausedBy = ({ paused, knocks }: Pick<ReadAgain, 'paused' | 'knocks'>) => (paused ? knocks : null);
+
 function held({ pending, knocks }: Read, id: TaskId): Held | null {
   const found = pending.find(({ task }) => task === id);
   return found ? { as: 'held', execTimes: found.execTimes, knocks, unknown: [], forbidden: false } : null;

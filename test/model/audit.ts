@@ -1,4 +1,4 @@
-import type { BeginCall, Call, Settlement } from './calls.js';
+import type { BeginCall, Call, Command, Settlement } from './calls.js';
 import {
   type Held,
   type Run,
@@ -49,7 +49,7 @@ export function commit(state: State, tx: Tx): State {
     return row && runs[life]?.length ? { ...row, runs: runs[life] } : row;
   });
   while (rows.at(-1) === null) rows.pop();
-  const next = { ...state, tasks, rows };
+  const next: State = { ...state, tasks, rows, pause: call.kind === 'pause' ? 'committed' : state.pause };
   if ((call.kind !== 'retry' && call.kind !== 'discard') || tx.result !== true) return next;
   return unknownToHolders(call.kind === 'retry' ? revived(next, call.task) : next, call.task, call.kind);
 }
@@ -111,15 +111,20 @@ const unknownToHolders = (state: State, id: TaskId, command: Held['unknown'][num
   holders(state, id, (held) => ({ ...held, unknown: [...new Set([...held.unknown, command])].sort() }));
 
 /** It has resolved: from now on nobody begins the task without knowing of it. */
-export const resolved = (state: State, id: TaskId, command: Held['unknown'][number]): State =>
-  holders(state, id, (held) => (held.unknown.includes(command) ? { ...held, forbidden: true } : held));
+export function resolved(state: State, command: Command): State {
+  if (command.kind === 'pause') return { ...state, pause: 'resolved' };
+  const { kind, task } = command;
+  return holders(state, task, (held) => (held.unknown.includes(kind) ? { ...held, forbidden: true } : held));
+}
 
 /** @throws {Violation} one of these tasks must not begin as it was read */
-export function mayBegin({ tasks, workers }: State, index: number, { life, starts }: BeginCall): void {
+export function mayBegin({ tasks, workers, pause }: State, index: number, { life, starts }: BeginCall): void {
   const worker = workers[index]!;
   if (worker.life !== life) return;
   for (const { task, execTimes } of starts) {
     const own = worker.has[task];
+    if (pause === 'resolved')
+      throw new Violation(`${named([task])} begins after the command that paused it has resolved`);
     const isChanged = tasks[task]!.status !== 'PENDING' || tasks[task]!.execTimes !== execTimes;
     if (own?.as === 'held' && own.forbidden && isChanged)
       throw new Violation(`${named([task])} begins as it was before a person's command that has resolved`);

@@ -11,14 +11,19 @@ export type WorkerCall =
   | AddCall
   | { readonly kind: 'readAgain'; readonly life: LifeId; readonly held: readonly TaskId[] }
   | ClaimCall
-  | { readonly kind: 'readClaimed'; readonly life: LifeId; readonly claimed: readonly TaskId[] }
+  | ReadClaimedCall
   | SettleCall
   | HandBackCall;
 
 /** Of a person or the retention sweeper. `knock` follows a person's command. */
 export type VisitorCall =
   | { readonly kind: 'discard' | 'retry' | 'deleteOld'; readonly task: TaskId }
-  | { readonly kind: 'knock'; readonly task: TaskId; readonly after: 'discard' | 'retry' };
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'knock'; readonly after: Command };
+
+/** What a person has asked for. */
+export type Command =
+  { readonly kind: 'discard' | 'retry'; readonly task: TaskId } | { readonly kind: 'pause' };
 
 export interface BeginCall {
   readonly kind: 'begin';
@@ -46,6 +51,14 @@ export interface ClaimCall {
   readonly life: LifeId;
   /** How many tasks it takes at most. */
   readonly most: number;
+}
+
+export interface ReadClaimedCall {
+  readonly kind: 'readClaimed';
+  readonly life: LifeId;
+  readonly claimed: readonly TaskId[];
+  /** How often somebody had knocked when the claim looked. */
+  readonly knocks: number;
 }
 
 export interface SettleCall {

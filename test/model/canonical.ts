@@ -59,17 +59,28 @@ export const inOrder = (orphans: readonly Tx[]): readonly Tx[] =>
     : [...orphans].sort((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
 
 /** Few different parts make all states: what changes in one step is one or two of them. */
-export const parts = ({ tasks, rows, visitors, orphans, left, workers, txs }: State): unknown[] => [
-  ...[tasks, rows, visitors, orphans, left],
+export const parts = ({ tasks, rows, visitors, orphans, left, pause, workers, txs }: State): unknown[] => [
+  ...[tasks, rows, visitors, orphans, left, pause],
   ...workers,
   ...txs,
 ];
 
-export const whole = ([tasks, rows, visitors, orphans, left, ...others]: readonly unknown[]): State => {
+export const whole = ([
+  tasks,
+  rows,
+  visitors,
+  orphans,
+  left,
+  pause,
+  ...others
+]: readonly unknown[]): State => {
   const count = others.length / (1 + LANES.length);
   const [workers, txs] = [others.slice(0, count), others.slice(count)];
-  return { tasks, rows, visitors, orphans, left, workers, txs } as State;
+  return { tasks, rows, visitors, orphans, left, pause, workers, txs } as State;
 };
+
+/** How many parts come before those of the workers. */
+const IN_COMMON = 6;
 
 /** Workers are all alike: whichever order they come in. */
 export function exchanges(workers: number): Symmetry[] {
@@ -77,16 +88,16 @@ export function exchanges(workers: number): Symmetry[] {
   return all.map((order): Symmetry => {
     // The worker that was `order[index]` is `index` now, and with it its life.
     const to: Renumber = (life) => (life < workers ? order.indexOf(life) : life);
-    const inWorkers = order.map((index) => 5 + index);
-    const inTxs = order.flatMap((index) => LANES.map((lane) => 5 + workers + placeOf(index, lane)));
+    const inWorkers = order.map((index) => IN_COMMON + index);
+    const inTxs = order.flatMap((index) => LANES.map((lane) => IN_COMMON + workers + placeOf(index, lane)));
     return {
-      order: [0, 1, 2, 3, 4, ...inWorkers, ...inTxs],
+      order: [...Array(IN_COMMON).keys(), ...inWorkers, ...inTxs],
       renamed: (part, place) => {
         if (place === 1) return moved(part as State['rows'], to);
         if (place === 2) return (part as State['visitors']).map((tx) => inTx(tx, to));
         if (place === 3) return inOrder((part as State['orphans']).map((tx) => inTx(tx, to)));
-        if (place < 5 || part === null) return part;
-        if (place >= 5 + workers) return inTx(part as Tx, to);
+        if (place < IN_COMMON || part === null) return part;
+        if (place >= IN_COMMON + workers) return inTx(part as Tx, to);
         const worker = part as Worker;
         return worker.life === null ? worker : { ...worker, life: to(worker.life) };
       },

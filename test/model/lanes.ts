@@ -27,7 +27,8 @@ export function* nextOfWorker(setting: Setting, state: State, index: number): Ge
   if (isOutdated) yield { kind: 'renew', life, back: [] };
   const held = tasksOf(worker, 'held');
   if (held.length > 0) yield { kind: 'renew', life, back: held };
-  if (phase === 'draining') return;
+  // What is paused is handed back, and not begun.
+  if (phase === 'draining' || worker.paused !== null) return;
   const begin = beginCall(setting, worker, life, held);
   if (begin.starts.length > 0) yield begin;
 }
@@ -110,7 +111,11 @@ function mayClaim(
   const others = state.rows.filter((row, other) => row && other !== life);
   if (others.some((row) => row!.lapsed)) return true;
   const isFree = (task: TaskId) => holding[task] === '' && others.every((row) => row!.places[task] === '');
-  return most > 0 && state.tasks.some(({ status }, task) => status === 'PENDING' && isFree(task));
+  return (
+    most > 0 &&
+    state.pause === 'none' &&
+    state.tasks.some(({ status }, task) => status === 'PENDING' && isFree(task))
+  );
 }
 
 /** `settlementOf` of lib/redrive/retry.policy.ts. */

@@ -29,12 +29,12 @@ const SMALL: Size = {
  * Promises, in each state: no task runs in two workers that believe that they live; who has lost its lease settles nothing and
  * begins nothing; each attempt that has begun is counted once (twice never; not at all only if it was postponed, handed back at a
  * shutdown, or if a person ended or retried the task meanwhile); what is merely held is charged to nobody; after a person's command has
- * resolved nothing begins as it was before; no transactions wait for one another; and all tasks can still end by themselves.
+ * resolved nothing begins as it was before, and of a paused type nothing at all; no transactions wait for one another; and all tasks can still end by themselves.
  *
  * An attempt that was never begun is counted only if its worker never heard that its mark was committed, or that it was settled.
  *
- * Left out, since they change nothing of this: parameters, back-off (a pending task is due), pausing, parking, dedupe keys, several
- * chunks, kept successes, the look of an idle worker. SQLite is the same with every transaction in one step.
+ * Left out, since they change nothing of this: parameters, back-off (a pending task is due), parking, dedupe keys, several
+ * chunks, kept successes, the look of an idle worker; and that a lone add begins only while nobody has knocked. SQLite is the same with every transaction in one step.
  */
 export function protocol(
   limits: Partial<Limits>,

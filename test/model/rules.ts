@@ -31,6 +31,12 @@ export interface Rules {
   readonly ownLeaseJudged: boolean;
   /** Tasks begin only while nobody has knocked since they were read (`begin` in lib/store/begin.ts). */
   readonly knocksHeard: boolean;
+  /** Of a claim that tells of no pause, the knocks at its look count (`read` in lib/redrive/claimer.ts). */
+  readonly knocksOfTheLook: boolean;
+  /** What is paused is read after what is held (`readAgain` in lib/redrive/claimer.ts). */
+  readonly pausesReadLast: boolean;
+  /** What is paused is not forgotten for a look that is older (`rememberPaused` in lib/redrive/backlog.ts). */
+  readonly newestPauseCounts: boolean;
   /** A write of the own row that comes late, after another, writes nothing (`updateOwnRow` in lib/store/ledger.ts). */
   readonly lateWritesRefused: boolean;
 }
@@ -50,5 +56,8 @@ export const ALL_RULES: Rules = {
   addedBesideNoClaim: true,
   ownLeaseJudged: true,
   knocksHeard: true,
+  knocksOfTheLook: true,
+  pausesReadLast: true,
+  newestPauseCounts: true,
   lateWritesRefused: true,
 };

@@ -14,6 +14,8 @@ export interface State {
   readonly workers: readonly Worker[];
   /** What each worker's lanes have under way with the database (lib/redrive/loops.ts). */
   readonly txs: readonly (Tx | null)[];
+  /** `tbl_redo_pause`, of the one type that there is; `resolved`: and the command that paused it has resolved. */
+  readonly pause: 'none' | 'committed' | 'resolved';
   /** Transactions of persons and of the retention sweeper. */
   readonly visitors: readonly Tx[];
   /** What has no client any more, which the server does not know yet. */
@@ -35,6 +37,7 @@ export interface Limits {
   /** A worker adds a task and begins it by the same COMMIT; so many of the tasks are absent at first. */
   readonly additions: number;
   readonly discards: number;
+  readonly pauses: number;
   readonly retries: number;
   /** A task's expiry passes. */
   readonly expiries: number;
@@ -77,6 +80,8 @@ export interface Worker {
   readonly lease: 'kept' | 'out';
   readonly phase: 'running' | 'draining' | 'failed to hand back';
   readonly has: readonly (Claimed | Held | Running | null)[];
+  /** How often somebody had knocked when it read that the type is paused; null: as far as it knows, it is not. */
+  readonly paused: number | null;
   /** The number of its next write: it grows with those that were given up, which is enough to know the later one of two. */
   readonly writes: number;
 }
@@ -161,6 +166,7 @@ export const NO_FAULTS: Limits = {
   stops: 0,
   additions: 0,
   discards: 0,
+  pauses: 0,
   retries: 0,
   expiries: 0,
   sweeps: 0,
@@ -176,6 +182,7 @@ export const firstState = (size: Size, limits: Limits): State => ({
   rows: [],
   workers: times(size.workers, unregistered(size.tasks)),
   txs: times(LANES.length * size.workers, null),
+  pause: 'none',
   visitors: [],
   orphans: [],
   left: limits,
@@ -187,6 +194,7 @@ export const unregistered = (tasks: number): Worker => ({
   lease: 'kept',
   phase: 'running',
   has: times(tasks, null),
+  paused: null,
   writes: 0,
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { addRunning, begin } from '../../lib/store/begin.js';
-import { claim, readClaimed } from '../../lib/store/claim.js';
+import { claim, readAgain, readClaimed } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
 import type { NewTask } from '../../lib/store/insert.js';
 import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
@@ -13,7 +13,7 @@ import { postgresDialect } from '../../lib/store/postgres.dialect.js';
 import { deleteOld } from '../../lib/store/retention.js';
 import { handBack, settle } from '../../lib/store/settle.js';
 import type { Settlement } from '../../lib/store/settlement.js';
-import { discardChunk, retryChunk } from '../../lib/store/steer.js';
+import { discardChunk, pause, retryChunk } from '../../lib/store/steer.js';
 import { Turn, Turns } from '../../lib/store/turn.js';
 import type { Answer, Row, Work } from '../../lib/store/work.js';
 import type { Call, Settlement as ModelSettlement } from './calls.js';
@@ -50,6 +50,8 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
     /^SELECT id, status, exec_times FROM tbl_redotask WHERE \(id IN \([?, ]+\)\)(\s+AND COALESCE\(.+)?\s*$/,
     'read which of … exist',
   ],
+  [/FROM tbl_redo_pause/, 'read whether the type is paused'],
+  [/^INSERT IGNORE INTO tbl_redo_pause/, 'insert the pause'],
   // Its own row, which nobody else sees.
   [/FROM tbl_redotask WHERE id = /, ''],
   // What is found without a lock is judged again under one: the model leaves it out.
@@ -282,9 +284,14 @@ describe('the model sends what lib sends, in the same order, when', () => {
         ] as const,
     ),
     [
-      'it reads what it has claimed, or reads again what it holds',
+      'it reads what it has claimed',
       () => sentByLib(readClaimed(dialect, 'own', [1])),
-      () => sentByModel({ kind: 'readClaimed', life: 0, claimed: [1] }),
+      () => sentByModel({ kind: 'readClaimed', life: 0, claimed: [1], knocks: 0 }),
+    ],
+    [
+      'it reads again what it holds',
+      () => sentByLib(readAgain(dialect, worker, [1])),
+      () => sentByModel({ kind: 'readAgain', life: 0, held: [1] }),
     ],
     [
       'it settles',
@@ -358,6 +365,11 @@ describe('the model sends what lib sends, in the same order, when', () => {
       () => sentByModel({ kind: 'retry', task: 1 }, { 'lock …': [{ ...own(1), status: 'DEAD' }] }),
     ],
     [
+      'a person pauses the type',
+      () => sentByLib(pause(dialect, 'app', 'job')),
+      () => sentByModel({ kind: 'pause' }),
+    ],
+    [
       'the sweeper deletes',
       () =>
         sentByLib(deleteOld(dialect, 'app', 'DEAD', 0), {
@@ -389,7 +401,7 @@ describe('the model sends what lib sends, in the same order, when', () => {
       return Promise.resolve(step.value);
     };
     await knockAtWorkers(database, 'app');
-    expect(sentByModel({ kind: 'knock', task: 1, after: 'discard' }, { 'read who lives': [[0]] })).toEqual(
+    expect(sentByModel({ kind: 'knock', after: { kind: 'pause' } }, { 'read who lives': [[0]] })).toEqual(
       sent,
     );
   });

@@ -60,6 +60,9 @@ export interface Sight {
   /** Due, and in the row of no other worker. */
   readonly free: readonly TaskId[];
   readonly expired: readonly TaskId[];
+  readonly paused: boolean;
+  /** At the worker that looks. */
+  readonly knocks: number;
 }
 
 /** `look` of lib/store/ledger.ts. */
@@ -76,14 +79,30 @@ export const look = (self: LifeId): Statement<Sight> => ({
       if (row.lapsed && !session.setting.rules.lapsedKeepTheirs) continue;
       row.places.forEach((place, task) => (theirs[task] ||= place !== ''));
     }
-    const due = [...tasks.keys()].filter((id) => session.task(id).status === 'PENDING' && !theirs[id]);
+    const paused = isPaused(session);
+    const due = [...tasks.keys()].filter(
+      (id) => session.task(id).status === 'PENDING' && !theirs[id] && !paused,
+    );
     return {
       lapsed,
       free: due.filter((id) => !session.task(id).expired),
       expired: due.filter((id) => session.task(id).expired),
+      paused,
+      knocks: session.row(self)?.knocks ?? 0,
     };
   },
 });
+
+const isPaused = (session: Session) => session.state.pause !== 'none';
+
+/** `SELECT redo_task_id FROM tbl_redo_pause` (`readPaused` of lib/store/task.reader.ts). */
+export const readPaused = (): Statement<boolean> => ({
+  name: 'read whether the type is paused',
+  run: isPaused,
+});
+
+/** `INSERT INTO tbl_redo_pause`: it counts once it is committed. */
+export const insertPause = (): Statement<void> => ({ name: 'insert the pause', run: () => {} });
 
 /** `lockLapsed` of lib/store/ledger.ts: what a lapsed worker has; null: it lives, is being written, or is gone. */
 export const lockLapsed = (life: LifeId): Statement<readonly Place[] | null> => ({

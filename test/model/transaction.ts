@@ -1,9 +1,9 @@
 import { type Call, isAutocommit } from './calls.js';
 import { Session, type Setting, Waits } from './session.js';
 import type { State, Tx } from './state.js';
-import { ask, insertRow, type Work } from './statements.js';
+import { ask, insertPause, insertRow, readWithKnocks, type Work } from './statements.js';
 import { claim } from './transactions/claim.js';
-import { addRunning, begin, knock, leaseLost, readHeld, writeOwnRow } from './transactions/ledger.js';
+import { addRunning, begin, knock, leaseLost, readAgain, writeOwnRow } from './transactions/ledger.js';
 import { handBack, settle } from './transactions/settle.js';
 import { deleteOld, discard, retry } from './transactions/steer.js';
 
@@ -19,11 +19,11 @@ export function program(setting: Setting, call: Call): Work<unknown> {
     case 'add':
       return addRunning(call);
     case 'readAgain':
-      return readHeld(call.life, call.held);
+      return readAgain(setting, call.life, call.held);
     case 'claim':
       return claim(setting, call);
     case 'readClaimed':
-      return readHeld(call.life, call.claimed);
+      return ask(readWithKnocks(call.life, call.claimed));
     case 'settle':
       return settle(setting, call);
     case 'handBack':
@@ -32,6 +32,8 @@ export function program(setting: Setting, call: Call): Work<unknown> {
       return discard(call.task);
     case 'retry':
       return retry(call.task);
+    case 'pause':
+      return ask(insertPause());
     case 'deleteOld':
       return deleteOld(call.task);
     case 'knock':

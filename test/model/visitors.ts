@@ -1,19 +1,23 @@
 import { commit, resolved } from './audit.js';
-import type { Call } from './calls.js';
+import type { Call, Command } from './calls.js';
 import type { Setting } from './session.js';
-import { type Limits, type State, type TaskId, type Tx, withItem } from './state.js';
+import { type Limits, type State, type Tx, withItem } from './state.js';
 import { named } from './statements.js';
 import { spent, type Step, type Waiting } from './step.js';
 import { afterCommit, isWritten, opened, proceed } from './transaction.js';
 
 /** Persons discard and retry, the sweeper deletes, and time passes: at any moment. */
 export function* visits(state: State): Generator<Step> {
-  const { discards, retries, sweeps, expiries } = state.left;
+  const { discards, pauses, retries, sweeps, expiries } = state.left;
   const visit = (what: keyof Limits, call: Call, name: string): Step => ({
     name,
     chance: true,
     take: () => ({ ...spent(state, what), visitors: [...state.visitors, opened(call)] }),
   });
+  if (pauses > 0 && state.pause === 'none')
+    yield visit('pauses', { kind: 'pause' }, 'a person pauses the type');
+  if (state.pause !== 'none' && !state.visitors.some(({ call }) => commandOf(call)?.kind === 'pause'))
+    yield { name: 'a person resumes the type', take: () => ({ ...state, pause: 'none' }) };
   for (const [task, { status, expired }] of state.tasks.entries()) {
     if (discards > 0 && status === 'PENDING')
       yield visit('discards', { kind: 'discard', task }, `a person discards ${named([task])}`);
@@ -36,7 +40,9 @@ export function* visits(state: State): Generator<Step> {
 /** How their transactions go on; a person's command has resolved when it has knocked at all workers. */
 export function* visitorSteps(setting: Setting, state: State, at: number, waiting: Waiting): Generator<Step> {
   const tx = state.visitors[at]!;
-  const name = `${tx.call.kind} of ${named([(tx.call as { task: TaskId }).task])}`;
+  const { call } = tx;
+  const command = commandOf(call);
+  const name = command === call || !command ? described(call) : `knock after ${described(command)}`;
   const others = state.visitors.filter((other) => other !== tx);
   const goesOn = (from: State, next: Tx): State => ({
     ...from,
@@ -53,8 +59,9 @@ export function* visitorSteps(setting: Setting, state: State, at: number, waitin
       name: `${name}: COMMIT`,
       take: () => {
         const next = commit(state, tx);
-        if (tx.call.kind !== 'discard' && tx.call.kind !== 'retry') return { ...next, visitors: others };
-        return goesOn(next, opened({ kind: 'knock', task: tx.call.task, after: tx.call.kind }));
+        return command
+          ? goesOn(next, opened({ kind: 'knock', after: command }))
+          : { ...next, visitors: others };
       },
     };
     return;
@@ -69,7 +76,15 @@ export function* visitorSteps(setting: Setting, state: State, at: number, waitin
       if (next.call.kind !== 'knock') return goesOn(state, next);
       const written = isWritten(next) ? commit(state, next) : state;
       if (next.stage === 'open') return goesOn(written, afterCommit(next));
-      return resolved({ ...written, visitors: others }, next.call.task, next.call.after);
+      return resolved({ ...written, visitors: others }, next.call.after);
     },
   };
 }
+
+/** What a person has asked for by it; undefined: it is the sweeper's. */
+function commandOf(call: Call): Command | undefined {
+  if (call.kind === 'knock') return call.after;
+  return call.kind === 'deleteOld' ? undefined : (call as Command);
+}
+
+const described = (call: Call) => ('task' in call ? `${call.kind} of ${named([call.task])}` : call.kind);

@@ -16,8 +16,12 @@ import {
 import { writeOwnRow } from './ledger.js';
 import { lockFreeTasks, settleEach } from './settle.js';
 
-/** `claim` of lib/store/claim.ts @returns what it took, null: somebody else has the lock row */
-export function* claim(setting: Setting, { life, most }: ClaimCall): Work<readonly TaskId[] | null> {
+export interface Claimed extends Pick<Sight, 'paused' | 'knocks'> {
+  readonly taken: readonly TaskId[];
+}
+
+/** `claim` of lib/store/claim.ts @returns null: somebody else has the lock row */
+export function* claim(setting: Setting, { life, most }: ClaimCall): Work<Claimed | null> {
   const early = setting.rules.lookUnderTheLockRow ? undefined : yield* lookPastHeld(life);
   if (!(yield* ask(lockRow()))) return null;
   const sight = early ?? (yield* lookPastHeld(life));
@@ -31,7 +35,7 @@ export function* claim(setting: Setting, { life, most }: ClaimCall): Work<readon
   yield* writeOwnRow(setting, life, (places) =>
     places.map((place, task) => (taken.includes(task) ? 'held' : place)),
   );
-  return taken;
+  return { taken, paused: sight.paused, knocks: sight.knocks };
 }
 
 /** `lookPastHeld` of lib/store/free.sight.ts. What `lookForFree` reads before it says only what need not be told again. */

@@ -8,6 +8,7 @@ import {
   knockAt,
   type Read,
   readLives,
+  readPaused,
   readRow,
   readWithKnocks,
   turn,
@@ -54,9 +55,15 @@ export function* addRunning({ life, starts, by }: AddCall): Work<boolean> {
   return (yield* ask(mark)) > 0;
 }
 
-/** `readAgain` of lib/redrive/claimer.ts and `readClaimed` of lib/store/claim.ts */
-export function* readHeld(life: LifeId, held: readonly number[]): Work<Read> {
-  return yield* ask(readWithKnocks(life, held));
+export interface ReadAgain extends Read {
+  readonly paused: boolean;
+}
+
+/** `readAgain` of lib/redrive/claimer.ts */
+export function* readAgain({ rules }: Setting, life: LifeId, held: readonly number[]): Work<ReadAgain> {
+  const early = rules.pausesReadLast ? undefined : yield* ask(readPaused());
+  const read = yield* ask(readWithKnocks(life, held));
+  return { ...read, paused: early ?? (yield* ask(readPaused())) };
 }
 
 /** `knockAtWorkers` of lib/store/knock.ts */
