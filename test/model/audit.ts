@@ -117,7 +117,7 @@ export function resolved(state: State, command: Command): State {
   return holders(state, task, (held) => (held.unknown.includes(kind) ? { ...held, forbidden: true } : held));
 }
 
-/** @throws {Violation} one of these tasks must not begin as it was read */
+/** @throws {Violation} one of these tasks must not begin, or not as it was read */
 export function mayBegin({ tasks, workers, pause }: State, index: number, { life, starts }: BeginCall): void {
   const worker = workers[index]!;
   if (worker.life !== life) return;

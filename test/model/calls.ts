@@ -17,8 +17,8 @@ export type WorkerCall =
 
 /** Of a person or the retention sweeper. `knock` follows a person's command. */
 export type VisitorCall =
-  | { readonly kind: 'discard' | 'retry' | 'deleteOld'; readonly task: TaskId }
-  | { readonly kind: 'pause' }
+  | Command
+  | { readonly kind: 'deleteOld'; readonly task: TaskId }
   | { readonly kind: 'knock'; readonly after: Command };
 
 /** What a person has asked for. */

@@ -29,7 +29,8 @@ const SMALL: Size = {
  * Promises, in each state: no task runs in two workers that believe that they live; who has lost its lease settles nothing and
  * begins nothing; each attempt that has begun is counted once (twice never; not at all only if it was postponed, handed back at a
  * shutdown, or if a person ended or retried the task meanwhile); what is merely held is charged to nobody; after a person's command has
- * resolved nothing begins as it was before, and of a paused type nothing at all; no transactions wait for one another; and all tasks can still end by themselves.
+ * resolved nothing begins as it was before, and of a paused type nothing at all; no transactions wait for one another; and all tasks can
+ * still end by themselves.
  *
  * An attempt that was never begun is counted only if its worker never heard that its mark was committed, or that it was settled.
  *

@@ -65,6 +65,8 @@ export interface Sight {
   readonly knocks: number;
 }
 
+const isPaused = (session: Session) => session.state.pause !== 'none';
+
 /** `look` of lib/store/ledger.ts. */
 export const look = (self: LifeId): Statement<Sight> => ({
   name: 'look',
@@ -92,8 +94,6 @@ export const look = (self: LifeId): Statement<Sight> => ({
     };
   },
 });
-
-const isPaused = (session: Session) => session.state.pause !== 'none';
 
 /** `SELECT redo_task_id FROM tbl_redo_pause` (`readPaused` of lib/store/task.reader.ts). */
 export const readPaused = (): Statement<boolean> => ({

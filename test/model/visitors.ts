@@ -1,22 +1,22 @@
 import { commit, resolved } from './audit.js';
-import type { Call, Command } from './calls.js';
+import type { Command, VisitorCall } from './calls.js';
 import type { Setting } from './session.js';
 import { type Limits, type State, type Tx, withItem } from './state.js';
 import { named } from './statements.js';
 import { spent, type Step, type Waiting } from './step.js';
 import { afterCommit, isWritten, opened, proceed } from './transaction.js';
 
-/** Persons discard and retry, the sweeper deletes, and time passes: at any moment. */
+/** Persons discard, retry, pause and resume, the sweeper deletes, and time passes: at any moment. */
 export function* visits(state: State): Generator<Step> {
   const { discards, pauses, retries, sweeps, expiries } = state.left;
-  const visit = (what: keyof Limits, call: Call, name: string): Step => ({
+  const visit = (what: keyof Limits, call: VisitorCall, name: string): Step => ({
     name,
     chance: true,
     take: () => ({ ...spent(state, what), visitors: [...state.visitors, opened(call)] }),
   });
   if (pauses > 0 && state.pause === 'none')
     yield visit('pauses', { kind: 'pause' }, 'a person pauses the type');
-  if (state.pause !== 'none' && !state.visitors.some(({ call }) => commandOf(call)?.kind === 'pause'))
+  if (state.pause !== 'none' && !state.visitors.some((tx) => commandOf(callOf(tx))?.kind === 'pause'))
     yield { name: 'a person resumes the type', take: () => ({ ...state, pause: 'none' }) };
   for (const [task, { status, expired }] of state.tasks.entries()) {
     if (discards > 0 && status === 'PENDING')
@@ -40,7 +40,7 @@ export function* visits(state: State): Generator<Step> {
 /** How their transactions go on; a person's command has resolved when it has knocked at all workers. */
 export function* visitorSteps(setting: Setting, state: State, at: number, waiting: Waiting): Generator<Step> {
   const tx = state.visitors[at]!;
-  const { call } = tx;
+  const call = callOf(tx);
   const command = commandOf(call);
   const name = command === call || !command ? described(call) : `knock after ${described(command)}`;
   const others = state.visitors.filter((other) => other !== tx);
@@ -82,9 +82,12 @@ export function* visitorSteps(setting: Setting, state: State, at: number, waitin
 }
 
 /** What a person has asked for by it; undefined: it is the sweeper's. */
-function commandOf(call: Call): Command | undefined {
+function commandOf(call: VisitorCall): Command | undefined {
   if (call.kind === 'knock') return call.after;
-  return call.kind === 'deleteOld' ? undefined : (call as Command);
+  return call.kind === 'deleteOld' ? undefined : call;
 }
 
-const described = (call: Call) => ('task' in call ? `${call.kind} of ${named([call.task])}` : call.kind);
+const callOf = ({ call }: Tx) => call as VisitorCall;
+
+const described = (call: VisitorCall) =>
+  'task' in call ? `${call.kind} of ${named([call.task])}` : call.kind;

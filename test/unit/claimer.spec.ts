@@ -8,7 +8,7 @@ import { Lease } from '../../lib/redrive/lease.js';
 import type { PassesUnderWay } from '../../lib/redrive/redrive.pass.js';
 import { WorkerLife } from '../../lib/redrive/worker.life.js';
 import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
-import type { Claim } from '../../lib/store/claim.js';
+import { type Claim, readClaimed } from '../../lib/store/claim.js';
 import type { Database } from '../../lib/store/database.js';
 import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
@@ -128,4 +128,11 @@ test('a pause while what is held is read again is seen, or its knock is still to
   await claimer.readAgain(life);
   expect(rememberPaused.mock.lastCall).toEqual([new Set(['job']), 1]);
   expect(life.held.get(1)!.knocks).toBe(1);
+});
+
+test('what is read of tasks that are gone tells of no knocks', () => {
+  const reading = readClaimed(mysqlDialect, 'own', [1]);
+  reading.next();
+  const answered = reading.next({ rows: [], affected: 0, insertId: NaN });
+  expect(answered.value).toStrictEqual({ tasks: [], knocks: undefined });
 });
