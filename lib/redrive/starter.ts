@@ -8,10 +8,9 @@ import { type Database, REDO_DATABASE } from '../store/database.js';
 import type { AddedTask, NewTask } from '../store/insert.js';
 import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
-import { onEmptyStack } from './empty.stack.js';
 import { Overtime } from './overtime.js';
-import { execute } from './task.executor.js';
-import type { HeldTask, WorkerLife } from './worker.life.js';
+import { emptyStack, execute } from './task.executor.js';
+import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
 
 /** Begins held tasks: their handlers run once their mark in the ledger is committed. */
 @Injectable()
@@ -48,7 +47,7 @@ export class Starter {
       );
       if (life.over || !isBegun) return isBegun;
       life.lease.renewed(sentAt);
-      await onEmptyStack(() => this.run(life, starts));
+      await this.run(life, starts);
       return true;
     } finally {
       turn.leave();
@@ -103,7 +102,7 @@ export class Starter {
       else if (!life.over) {
         life.lease.renewed(sentAt);
         const held = { task: marked, type, since: performance.now(), knocks: 0 };
-        await onEmptyStack(() => this.run(life, [held]));
+        await this.run(life, [held]);
       }
     } catch (error) {
       // It surely did not happen: it may be this worker's row alone that can't be written.
@@ -116,19 +115,25 @@ export class Starter {
     }
   }
 
-  private run(life: WorkerLife, starts: readonly HeldTask[]): void {
+  /** Resolves when all have begun: each where the stack is empty, in this order. */
+  private async run(life: WorkerLife, starts: readonly HeldTask[]): Promise<void> {
     this.backlog.began(starts.length);
-    for (const held of starts) {
-      // A handler that blocks this process for longer than the lease: others may have the next tasks by now.
-      if (life.over || life.lease.left() <= 0) return;
-      const running = life.begin(held);
-      this.overtime.watch(life, running);
-      const { id, redoTaskId, execTimes } = held.task;
-      this.events.emit('started', { id, redoTaskId, attempt: execTimes + 1 });
-      void execute(running, this.options.redact).then((outcome) => {
-        life.end(running, outcome);
+    for (const held of starts)
+      void execute(() => this.next(life, held), this.options.redact).then((executed) => {
+        if (!executed) return;
+        life.end(executed.running, executed.outcome);
         this.bell.ring();
       });
-    }
+    await emptyStack;
+  }
+
+  private next(life: WorkerLife, held: HeldTask): RunningTask | undefined {
+    // A handler that blocks this process for longer than the lease: others may have the next tasks by now.
+    if (life.over || life.lease.left() <= 0) return undefined;
+    const running = life.begin(held);
+    this.overtime.watch(life, running);
+    const { id, redoTaskId, execTimes } = held.task;
+    this.events.emit('started', { id, redoTaskId, attempt: execTimes + 1 });
+    return running;
   }
 }

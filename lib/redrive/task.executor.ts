@@ -12,15 +12,36 @@ export class ShutdownAbort extends Error {
   override readonly name = 'AbortError';
 }
 
-/** Runs one handler for one task. Knows no database and never fails. */
-export async function execute(running: RunningTask, redact: Redact | false): Promise<Outcome> {
+export interface Executed {
+  readonly running: RunningTask;
+  readonly outcome: Outcome;
+}
+
+/**
+ * What goes on after it, in the order in which it came here, has nothing of the engine below: an error that is made there shows the
+ * handler in place of the engine's loops. Each of their lines would be put into words, cleaned, and stored with the task.
+ */
+export const emptyStack = Promise.resolve();
+
+/**
+ * Runs one handler for one task. Knows no database and never fails.
+ *
+ * @param next asked once the stack is empty; `undefined`: nothing may begin any more
+ */
+export async function execute(
+  next: () => RunningTask | undefined,
+  redact: Redact | false,
+): Promise<Executed | undefined> {
+  await emptyStack;
+  const running = next();
+  if (!running) return undefined;
   const { type, task } = running;
   try {
     const result: unknown = await type.handle(task.params as never, new TaskContext(running));
-    return outcomeOf(result, task, redact);
+    return { running, outcome: outcomeOf(result, task, redact) };
   } catch (thrown) {
-    if (running.abortedBy instanceof ShutdownAbort) return { kind: 'aborted' };
-    return { kind: 'failed', failure: failureOf(thrown, cleanerFor(task, redact)) };
+    if (running.abortedBy instanceof ShutdownAbort) return { running, outcome: { kind: 'aborted' } };
+    return { running, outcome: { kind: 'failed', failure: failureOf(thrown, cleanerFor(task, redact)) } };
   }
 }
 

@@ -1,10 +1,13 @@
+import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
+import type { HandledType } from '../../lib/handlers/handler.registry.js';
 import type { RedoEvents } from '../../lib/redo.events.js';
 import type { ResolvedRedoOptions } from '../../lib/redo.options.js';
 import type { Backlog } from '../../lib/redrive/backlog.js';
 import { Bell } from '../../lib/redrive/bell.js';
 import { Lease } from '../../lib/redrive/lease.js';
+import type { Outcome } from '../../lib/redrive/outcome.js';
 import { Overtime } from '../../lib/redrive/overtime.js';
 import { Starter } from '../../lib/redrive/starter.js';
 import { WorkerLife } from '../../lib/redrive/worker.life.js';
@@ -17,7 +20,7 @@ import { Turn } from '../../lib/store/turn.js';
 import { NO_ANSWER, type Row, type Work } from '../../lib/store/work.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
-const TYPE = { redoTaskId: 'job', policy: DEFAULT_POLICY, handle: () => {}, place: '' };
+const TYPE: HandledType = { redoTaskId: 'job', policy: DEFAULT_POLICY, handle: () => {}, place: '' };
 const NEW_TASK = {
   applicationName: 'app',
   redoTaskId: 'job',
@@ -44,7 +47,7 @@ beforeEach(() => {
 afterEach(() => life.lease.end());
 
 /** What becomes of the call when each statement is answered so. */
-async function adding(dialect: ServerDialect, answer: () => unknown): Promise<string> {
+async function adding(dialect: ServerDialect, answer: () => unknown, type = TYPE): Promise<string> {
   const does = <T>(work: () => Work<T>): Promise<T> => {
     const running = work();
     let step = running.next();
@@ -67,10 +70,17 @@ async function adding(dialect: ServerDialect, answer: () => unknown): Promise<st
   const backlog = { expect: jest.fn(), began: () => {}, unpausedUntil: () => 0 } as unknown as Backlog;
   const bell = new Bell();
   const events = { emit: () => {} } as unknown as RedoEvents;
-  const starter = new Starter(database, {} as ResolvedRedoOptions, backlog, new Overtime(bell), events, bell);
+  const starter = new Starter(
+    database,
+    { redact: false } as ResolvedRedoOptions,
+    backlog,
+    new Overtime(bell),
+    events,
+    bell,
+  );
   const tell = jest.fn();
   try {
-    await starter.addAndBegin(life, TYPE, NEW_TASK, tell);
+    await starter.addAndBegin(life, type, NEW_TASK, tell);
   } catch (error) {
     return `unknown: ${(error as Error).message}`;
   }
@@ -108,4 +118,15 @@ test.each([
   };
   expect(await adding(dialect, refuse)).toBe('not added');
   expect(await adding(dialect, lose)).toBe('unknown: lost');
+});
+
+test('the stack of what a handler throws shows the handler, and one line of the engine', async () => {
+  const callPartner = () => {
+    throw new Error('the partner is down');
+  };
+  await adding(mysqlDialect, () => rowsOf(mysqlDialect), { ...TYPE, handle: callPartner });
+  await turnOfTheEventLoop();
+  const outcome = life.running.get(7)?.outcome as Extract<Outcome, { kind: 'failed' }>;
+  const lines = outcome.failure.stack?.split('\n').map((line) => line.trim().split(' (')[0]);
+  expect(lines).toEqual(['Error: the partner is down', 'at Object.callPartner [as handle]', 'at execute']);
 });
