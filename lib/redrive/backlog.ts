@@ -5,16 +5,20 @@ import type { Appetite } from '../store/claim.js';
 import { type FreeSight, MANY, NOBODY_ELSE } from '../store/free.sight.js';
 import type { Place } from '../store/place.js';
 import type { Wanted } from '../store/sight.js';
+import type { ClaimedTask } from '../store/task.row.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Frontier } from './frontier.js';
 import { Pace } from './pace.js';
-import type { HeldTask, WorkerLife } from './worker.life.js';
+import type { HeldTask } from './task.in.hand.js';
+import type { WorkerLife } from './worker.life.js';
 
 /** A held task that waits this long is handed back, so that another instance can have it, or it is judged anew, ms. */
 const LONGEST_HOLD = 1_000;
 /** Known moments further ahead than this are left to the schedule, ms. */
 const HORIZON = 60_000;
+/** What is due again within this time is not worth another claim, ms. */
+const SOON = 50;
 /** What claims may have missed is looked for by then, ms. */
 const MISSED_FOR = 1_000;
 /** Each type costs a claim a SELECT, so that it asks for so many at the most. */
@@ -179,6 +183,11 @@ export class Backlog {
     // With one slot tasks follow one another strictly; with more, what has ended may wait to be settled, but not for ever.
     const mostUnsettled = concurrency === 1 ? 1 : batchSize;
     return Math.min(concurrency - life.active, mostUnsettled - life.unsettled);
+  }
+
+  /** Whether a task that is due again in `delay` ms may stay in hand until then. One that expires is judged by the database. */
+  isSoon({ expireTime }: ClaimedTask, delay: number): boolean {
+    return delay <= SOON && (expireTime === null || expireTime > this.clock.now() + SOON);
   }
 
   /** Held tasks to hand back: they waited too long, their type is paused, or they expired and the database must judge. */

@@ -163,8 +163,8 @@ export class Claimer {
       const { task } = decoded;
       const type = this.registry.handled(task.redoTaskId);
       if (!type) continue;
-      const since = life.held.get(task.id)?.since ?? now;
-      life.hold({ task, type, since, knocks, verdict: this.verdictOn(decoded, life.identity.host) });
+      const { since = now, dueAt } = life.held.get(task.id) ?? {};
+      life.hold({ task, type, since, knocks, dueAt, verdict: this.verdictOn(decoded, life.identity.host) });
     }
   }
 

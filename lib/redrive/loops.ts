@@ -5,8 +5,9 @@ import { Claimer } from './claimer.js';
 import { Lane } from './lane.js';
 import { PassesUnderWay } from './redrive.pass.js';
 import { Starter } from './starter.js';
+import type { HeldTask } from './task.in.hand.js';
 import { type Doing, Troubles } from './troubles.js';
-import type { HeldTask, WorkerLife } from './worker.life.js';
+import type { WorkerLife } from './worker.life.js';
 
 /** From so many tasks on claims and settlings go on side by side; smaller ones take turns, so that more share one COMMIT. */
 const MANY = 250;
@@ -117,7 +118,7 @@ export class Loops {
     }
     if (mayLook && hasRoom) return 'look';
     const isAllSeen = !this.lookWanted && lookForMissedIn === Infinity;
-    if (life.isEmpty && this.backlog.isEmpty && isAllSeen) this.passes.finish();
+    if (life.hasNothingDue && this.backlog.isEmpty && isAllSeen) this.passes.finish();
     return undefined;
   }
 
@@ -148,7 +149,7 @@ export class Loops {
       this.drainUntil - performance.now(),
     ];
     if (life && this.troubles.allow('renew'))
-      moments.push(life.lease.renewIn(), this.backlog.surplusIn(life));
+      moments.push(life.lease.renewIn(), this.backlog.surplusIn(life), life.nextKeptIn());
     return Math.max(1, Math.min(...moments));
   }
 

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Bell } from './bell.js';
 import { giveUp } from './task.executor.js';
-import type { RunningTask, WorkerLife } from './worker.life.js';
+import type { RunningTask } from './task.in.hand.js';
+import type { WorkerLife } from './worker.life.js';
 
 /**
  * Gives up handlers that take too long. All have one timer, set for the first that may be late: thousands begin at a time, most have

@@ -10,7 +10,8 @@ import { ensureLockRow } from '../store/lock.row.js';
 import type { Reached } from '../store/reached.js';
 import { Backlog } from './backlog.js';
 import { Lease } from './lease.js';
-import { type HeldTask, patienceOf, WorkerLife } from './worker.life.js';
+import type { HeldTask } from './task.in.hand.js';
+import { patienceOf, WorkerLife } from './worker.life.js';
 
 /** Enters a worker into the ledger, and keeps it there. */
 @Injectable()

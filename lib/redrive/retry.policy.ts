@@ -6,8 +6,14 @@ import {
 } from '../handlers/redo-policy.js';
 import { unstorable } from '../redo.messages.js';
 import { MOST_ATTEMPTS, TEN_YEARS } from '../rules.js';
-import type { Settlement } from '../store/settlement.js';
-import { type ClaimedTask, type StoredError, withError } from '../store/task.row.js';
+import type { Again, Settlement } from '../store/settlement.js';
+import {
+  type ClaimedTask,
+  decodeParams,
+  errorsWith,
+  type StoredError,
+  withError,
+} from '../store/task.row.js';
 import { cut, withoutStack } from './failure.js';
 import type { Failure, Outcome } from './outcome.js';
 
@@ -69,6 +75,14 @@ export function settlementOf(
       return undefined;
   }
 }
+
+/** The task as it would be read once that is written. */
+export const settledAgain = (task: ClaimedTask, { execTimes, error }: Again): ClaimedTask => ({
+  ...task,
+  params: decodeParams(task.reqParam),
+  execTimes,
+  errors: error ? errorsWith(task.errors, error) : task.errors,
+});
 
 /** A task that is claimed with no attempt left, as the Java component may leave one. */
 export function settlementOfExhausted(task: ClaimedTask): Settlement | undefined {

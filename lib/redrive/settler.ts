@@ -3,19 +3,27 @@ import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { handBack, settle, type Settled, type Settling } from '../store/settle.js';
+import type { Settlement } from '../store/settlement.js';
 import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
 import { DatabaseClock } from './database.clock.js';
 import { PassesUnderWay } from './redrive.pass.js';
-import { inPlainWords, settlementOf } from './retry.policy.js';
+import { inPlainWords, settledAgain, settlementOf } from './retry.policy.js';
 import { tellSettled, type Told } from './settlement.events.js';
-import { type HeldTask, RunningTask, type WorkerLife } from './worker.life.js';
+import { type HeldTask, RunningTask } from './task.in.hand.js';
+import type { WorkerLife } from './worker.life.js';
 
 /** What a stopping worker handed back. */
 export interface HandedBack {
   readonly count: number;
   /** Tasks that it could not settle yet. */
   readonly locked: ReadonlySet<number>;
+}
+
+/** One that ended, and what becomes of it. */
+interface Ended extends Told {
+  /** Once that is written it stays in hand for its next attempt: the same COMMIT holds it, so that no claim has to. */
+  readonly kept: RunningTask | undefined;
 }
 
 /** Settles what ended. */
@@ -36,21 +44,21 @@ export class Settler {
   /** Settles everything that ended and that no other settling has. */
   async settle(life: WorkerLife): Promise<void> {
     const leaving = life.takeToSettle();
-    const told = this.settlements(life, leaving);
+    const ended = this.ended(life, leaving, this.mayKeep);
     const turn = life.turns.next();
     try {
       const sentAt = performance.now();
-      const { overtaken, locked } = await this.send(life, leaving, told, turn);
+      const { overtaken, locked } = await this.send(life, leaving, ended, turn);
       if (life.over) return;
       life.lease.renewed(sentAt);
       for (const { task } of leaving)
         if (locked.has(task.id)) life.passOver(task.id);
         else life.forget(task.id);
-      for (const each of told) {
+      for (const each of ended) {
         const { id, redoTaskId } = each.task;
         // A person has ended or revived it meanwhile.
         if (overtaken.has(id)) this.backlog.expect(redoTaskId);
-        else if (!locked.has(id)) this.tell(each);
+        else if (!locked.has(id)) this.isSettled(life, each);
       }
     } finally {
       life.settlingEnded(leaving);
@@ -61,18 +69,19 @@ export class Settler {
   /** The last write of a life: settles what ended; everything else it has is free at once, but what somebody has locked. */
   async handBack(life: WorkerLife, within: number): Promise<HandedBack> {
     const all = life.all();
-    const told = this.settlements(life, all);
+    const ended = this.ended(life, all);
     const { dialect } = this.database;
     const turn = life.turns.next();
     try {
-      const settling = this.settling(life, all, told);
+      const settling = this.settling(life, all, ended);
       const { overtaken, locked } = await this.database.transaction(
         (tries) => handBack(dialect, life.identity, turn, atTry(tries, settling)),
         within,
       );
       for (const { task } of all) if (!locked.has(task.id)) life.forget(task.id);
-      for (const each of told) if (!overtaken.has(each.task.id) && !locked.has(each.task.id)) this.tell(each);
-      return { count: all.length - told.length, locked };
+      for (const each of ended)
+        if (!overtaken.has(each.task.id) && !locked.has(each.task.id)) this.isSettled(life, each);
+      return { count: all.length - ended.length, locked };
     } finally {
       turn.leave();
     }
@@ -81,17 +90,17 @@ export class Settler {
   /** How many of its tasks a worker that stops hands back as they are. */
   leftOver(life: WorkerLife): number {
     const all = life.all();
-    return all.length - this.settlements(life, all).length;
+    return all.length - this.ended(life, all).length;
   }
 
   private async send(
     life: WorkerLife,
     leaving: readonly (HeldTask | RunningTask)[],
-    told: readonly Told[],
+    ended: readonly Ended[],
     turn: Turn,
   ): Promise<Settled> {
     const { dialect } = this.database;
-    const settling = this.settling(life, leaving, told);
+    const settling = this.settling(life, leaving, ended);
     const { refused } = this;
     try {
       const settled = await this.database.transaction(
@@ -110,39 +119,56 @@ export class Settler {
   private settling(
     life: WorkerLife,
     leaving: readonly (HeldTask | RunningTask)[],
-    told: readonly Told[],
+    ended: readonly Ended[],
   ): Settling {
-    const ids = leaving.map(({ task }) => task.id);
+    const all = leaving.map(({ task }) => task.id);
     return {
-      settlements: told.map(({ settlement }) => settlement),
+      settlements: ended.map(({ settlement }) => settlement),
       keepSucceeded: this.keepSucceeded,
       mayBet: !life.hasPassedOver,
-      holding: (locked) => life.holding(new Set(ids.filter((id) => !locked.has(id)))),
+      holding: ({ locked, overtaken }) => {
+        const ids = all.filter((id) => !locked.has(id));
+        const kept = ended.flatMap((each) => (each.kept ? [each.task.id] : []));
+        const written = kept.filter((id) => !locked.has(id) && !overtaken.has(id));
+        return life.holding({ leaving: new Set(ids), kept: new Set(written) });
+      },
     };
   }
 
-  private settlements(life: WorkerLife, leaving: readonly (HeldTask | RunningTask)[]): Told[] {
+  private ended(life: WorkerLife, leaving: readonly (HeldTask | RunningTask)[], mayKeep = false): Ended[] {
     const stamp = { time: this.clock.now(), host: life.identity.host };
-    const told: Told[] = [];
+    const ended: Ended[] = [];
     for (const each of leaving) {
       const { task, type } = each;
-      const settlement =
+      const told =
         each instanceof RunningTask
           ? each.outcome && settlementOf(task, each.outcome, type.policy, stamp)
           : each.verdict;
-      if (settlement)
-        told.push({
-          task,
-          settlement: this.refused ? inPlainWords(settlement, this.refused, stamp) : settlement,
-        });
+      if (!told) continue;
+      const settlement = this.refused ? inPlainWords(told, this.refused, stamp) : told;
+      const kept = mayKeep && this.keeps(each, settlement) ? each : undefined;
+      ended.push({ task, settlement, kept });
     }
-    return told;
+    return ended;
   }
 
-  private tell(settled: Told): void {
-    const { settlement, task } = settled;
-    if (settlement.kind === 'again') this.backlog.expect(task.redoTaskId, settlement.delay);
-    this.passes.count(tellSettled(this.events, settled));
+  /** Nothing else waits to be claimed, whose place it would take; nor is the row written in other words than it is known in. */
+  private get mayKeep(): boolean {
+    return this.backlog.isEmpty && this.refused === undefined;
+  }
+
+  /** Where an earlier try may have been committed, somebody else may have claimed it since. */
+  private keeps(each: HeldTask | RunningTask, settlement: Settlement): each is RunningTask {
+    const isFirstTry = each instanceof RunningTask && each.tries === 1;
+    return isFirstTry && settlement.kind === 'again' && this.backlog.isSoon(each.task, settlement.delay);
+  }
+
+  private isSettled(life: WorkerLife, ended: Ended): void {
+    const { settlement, task, kept } = ended;
+    if (settlement.kind === 'again')
+      if (kept) life.keep(kept, settledAgain(task, settlement), settlement.delay);
+      else this.backlog.expect(task.redoTaskId, settlement.delay);
+    this.passes.count(tellSettled(this.events, ended));
   }
 
   private get keepSucceeded(): boolean {

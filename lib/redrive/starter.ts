@@ -10,7 +10,8 @@ import { Backlog } from './backlog.js';
 import { Bell } from './bell.js';
 import { Overtime } from './overtime.js';
 import { emptyStack, execute } from './task.executor.js';
-import type { HeldTask, RunningTask, WorkerLife } from './worker.life.js';
+import type { HeldTask, RunningTask } from './task.in.hand.js';
+import type { WorkerLife } from './worker.life.js';
 
 /** Begins held tasks: their handlers run once their mark in the ledger is committed. */
 @Injectable()
@@ -42,7 +43,7 @@ export class Starter {
     try {
       const sentAt = performance.now();
       const isBegun = await this.database.autocommit(
-        () => begin(dialect, life.identity, turn, () => life.holding(new Set(), starts), knocks),
+        () => begin(dialect, life.identity, turn, () => life.holding({ starting: starts }), knocks),
         life.patience,
       );
       if (life.over || !isBegun) return isBegun;
@@ -101,7 +102,7 @@ export class Starter {
       if (!marked) this.backlog.expect(type.redoTaskId);
       else if (!life.over) {
         life.lease.renewed(sentAt);
-        const held = { task: marked, type, since: performance.now(), knocks: 0 };
+        const held = { task: marked, type, since: performance.now(), knocks };
         await this.run(life, [held]);
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { AttemptError, RedoContext } from '../handlers/redo-context.js';
 import { dateOf } from '../instant.js';
-import type { RunningTask } from './worker.life.js';
+import type { RunningTask } from './task.in.hand.js';
 
 /**
  * What a handler learns about its task. A class, since a getter in an object literal costs V8 2 µs for each object, more than

@@ -5,7 +5,7 @@ import { type ClaimedTask, decodeParams } from '../store/task.row.js';
 import { failureOf, headOf, withoutStack } from './failure.js';
 import type { Outcome } from './outcome.js';
 import { TaskContext } from './task.context.js';
-import type { RunningTask } from './worker.life.js';
+import type { RunningTask } from './task.in.hand.js';
 
 /** Why a handler's signal is aborted when this instance stops. */
 export class ShutdownAbort extends Error {

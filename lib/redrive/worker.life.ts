@@ -1,53 +1,19 @@
-import type { HandledType } from '../handlers/handler.registry.js';
 import type { OwnTasks } from '../store/free.sight.js';
 import { LeaseLostError, type WorkerIdentity } from '../store/ledger.js';
 import { Holding } from '../store/ledger.text.js';
 import { IdRuns, runsOf } from '../store/runs.js';
-import type { Settlement } from '../store/settlement.js';
 import type { ClaimedTask } from '../store/task.row.js';
 import { Turns } from '../store/turn.js';
 import type { Lease } from './lease.js';
 import type { Outcome } from './outcome.js';
+import { type HeldTask, isDue, RunningTask } from './task.in.hand.js';
 
-/** Claimed, not begun. */
-export interface HeldTask {
-  readonly task: ClaimedTask;
-  readonly type: HandledType;
-  /** When it was claimed, monotonic clock, ms. */
-  readonly since: number;
-  /** How often somebody had knocked at this worker when it was read. */
-  readonly knocks: number;
-  /** It will not be begun: this is what becomes of it instead. */
-  readonly verdict?: Settlement;
-}
-
-/** Its handler has begun. */
-export class RunningTask {
-  /** Set when the handler has ended and the outcome is not settled yet: by `WorkerLife.end` alone. */
-  outcome: Outcome | undefined;
-  /** Made when somebody asks for its signal: most handlers never do, and it costs as much as reading their parameters. */
-  private controller: AbortController | undefined;
-
-  /** @param giveUpAt when it has taken too long, monotonic clock, ms */
-  constructor(
-    readonly task: ClaimedTask,
-    readonly type: HandledType,
-    readonly giveUpAt: number,
-  ) {}
-
-  get signal(): AbortSignal {
-    return (this.controller ??= new AbortController()).signal;
-  }
-
-  abort(reason: Error): void {
-    this.controller ??= new AbortController();
-    this.controller.abort(reason);
-  }
-
-  /** The reason, if it was aborted. */
-  get abortedBy(): unknown {
-    return this.controller?.signal.reason as unknown;
-  }
+/** What becomes of some tasks by one write. */
+export interface Moves {
+  readonly leaving?: ReadonlySet<number>;
+  /** Running ones that are held again. */
+  readonly kept?: ReadonlySet<number>;
+  readonly starting?: readonly HeldTask[];
 }
 
 /** A transaction of the engine that hangs must leave time for others within the lease, and not hold up a shutdown, ms. */
@@ -75,6 +41,8 @@ export class WorkerLife implements OwnTasks {
   /** Those of both to settle that no settling has: their handlers have ended, or they won't be begun. */
   private toSettleById = new Map<number, HeldTask | RunningTask>();
   private activeCount = 0;
+  /** When the first of the kept tasks is due, monotonic clock, ms; in the past until it is known which is the next. */
+  private nextKeptAt = Infinity;
   /** Tasks whose rows somebody else had locked when they were to be settled → when to try again. */
   private readonly locked = new Map<number, number>();
 
@@ -89,6 +57,13 @@ export class WorkerLife implements OwnTasks {
   /** It has nothing at all. */
   get isEmpty(): boolean {
     return this.claimed.size + this.held.size + this.running.size === 0;
+  }
+
+  /** It has nothing but tasks that are not due yet. */
+  get hasNothingDue(): boolean {
+    if (this.claimed.size + this.running.size > 0) return false;
+    const now = performance.now();
+    return [...this.held.values()].every((held) => !isDue(held, now));
   }
 
   /** What it has read, begun or not. */
@@ -110,10 +85,11 @@ export class WorkerLife implements OwnTasks {
   }
 
   /** Its handler is about to begin. */
-  begin({ task, type }: HeldTask): RunningTask {
-    this.heldById.delete(task.id);
-    const running = new RunningTask(task, type, performance.now() + type.policy.timeout);
-    this.runningById.set(task.id, running);
+  begin(held: HeldTask): RunningTask {
+    const { id } = held.task;
+    this.heldById.delete(id);
+    const running = new RunningTask(held, performance.now() + held.type.policy.timeout);
+    this.runningById.set(id, running);
     this.activeCount += 1;
     return running;
   }
@@ -125,6 +101,19 @@ export class WorkerLife implements OwnTasks {
     if (!this.isHere(running)) return;
     this.activeCount -= 1;
     this.toSettleById.set(running.task.id, running);
+  }
+
+  /**
+   * A task that was forgotten since its attempt is settled, and is to be tried again soon: it is held, as the ledger says.
+   *
+   * @param task as it is now
+   * @param delay ms until it is due
+   */
+  keep({ held: { type, knocks } }: RunningTask, task: ClaimedTask, delay: number): void {
+    const since = performance.now();
+    const dueAt = since + delay;
+    this.heldById.set(task.id, { task, type, since, knocks, dueAt });
+    this.nextKeptAt = Math.min(this.nextKeptAt, dueAt);
   }
 
   /** A task that this life has nothing to do with any more. */
@@ -162,6 +151,7 @@ export class WorkerLife implements OwnTasks {
     // Not cleared: a Map that is leaves its table behind, with all these tasks and a way to the next table.
     if (taken.length === this.toSettleById.size) this.toSettleById = new Map();
     else for (const { task } of taken) this.toSettleById.delete(task.id);
+    for (const each of taken) if (each instanceof RunningTask) each.tries += 1;
     return taken;
   }
 
@@ -191,9 +181,15 @@ export class WorkerLife implements OwnTasks {
   nextStarts(free: number): HeldTask[] {
     const starts: HeldTask[] = [];
     const load = new Map<string, number>();
+    const now = performance.now();
+    let nextKeptAt = Infinity;
     for (const held of this.held.values()) {
-      if (starts.length >= free) break;
+      if (starts.length >= free) return starts;
       if (held.verdict) continue;
+      if (!isDue(held, now)) {
+        nextKeptAt = Math.min(nextKeptAt, held.dueAt ?? Infinity);
+        continue;
+      }
       const { redoTaskId, policy } = held.type;
       if (policy.concurrency !== undefined) {
         const running = load.get(redoTaskId) ?? this.activeOf(redoTaskId);
@@ -202,7 +198,14 @@ export class WorkerLife implements OwnTasks {
       }
       starts.push(held);
     }
+    this.nextKeptAt = nextKeptAt;
     return starts;
+  }
+
+  /** ms until the next kept task is due; `Infinity`: there is none, or what is due waits for a slot. */
+  nextKeptIn(): number {
+    const left = this.nextKeptAt - performance.now();
+    return left > 0 ? left : Infinity;
   }
 
   counts(): Map<string, number> {
@@ -224,11 +227,11 @@ export class WorkerLife implements OwnTasks {
   }
 
   /**
-   * The ledger row as it will be when `leaving` has left and `starting` has begun.
+   * The ledger row as it will be after these moves.
    *
    * @throws {LeaseLostError} this life is over: what still waited for the database when it ended must not be written
    */
-  holding(leaving: ReadonlySet<number> = NONE, starting: readonly HeldTask[] = []): Holding {
+  holding({ leaving = NONE, kept = NONE, starting = [] }: Moves = {}): Holding {
     if (this.over) throw new LeaseLostError();
     const holding = new Holding();
     const moving =
@@ -240,7 +243,8 @@ export class WorkerLife implements OwnTasks {
     this.claimed.forEach(hold);
     this.held.forEach(({ task }) => hold(task.redoTaskId, task.id));
     this.running.forEach(({ task }) => {
-      if (!leaving.has(task.id)) run(task);
+      if (kept.has(task.id)) holding.hold(task.redoTaskId, task.id);
+      else if (!leaving.has(task.id)) run(task);
     });
     for (const { task } of starting) run(task);
     return holding;

@@ -28,8 +28,8 @@ export interface Settling {
   readonly keepSucceeded: boolean;
   /** Nothing is known to be locked: {@link Dialect.deleteFree}. */
   readonly mayBet: boolean;
-  /** The worker's row, knowing which settlements must wait. */
-  readonly holding: (locked: ReadonlySet<number>) => Holding;
+  /** The worker's row, knowing what was written. */
+  readonly holding: (settled: Settled) => Holding;
 }
 
 /**
@@ -44,7 +44,7 @@ export function* settle(
   settling: Settling,
 ): Work<Settled> {
   const settled = yield* settleEach(dialect, settling);
-  yield* writeOwnRow(dialect, worker, turn, () => settling.holding(settled.locked));
+  yield* writeOwnRow(dialect, worker, turn, () => settling.holding(settled));
   return settled;
 }
 

@@ -157,6 +157,10 @@ function isStoredError(value: unknown): value is StoredError {
   return texts.every((each) => typeof each === 'string') && numbers.every(Number.isSafeInteger);
 }
 
-/** The last 10 errors with one more, as the row keeps them. */
+/** The last 10 errors with one more. */
+export const errorsWith = (errors: readonly StoredError[], error: StoredError): readonly StoredError[] =>
+  [...errors, error].slice(-MOST_ERRORS);
+
+/** The same as the row keeps them. */
 export const withError = (errors: readonly StoredError[], error: StoredError): string =>
-  JSON.stringify([...errors, error].slice(-MOST_ERRORS));
+  JSON.stringify(errorsWith(errors, error));

@@ -4,6 +4,7 @@ import type { Setting } from './session.js';
 import {
   type Held,
   type Lane,
+  type Running,
   type State,
   type TaskId,
   type Tx,
@@ -17,6 +18,7 @@ import { named, type Read } from './statements.js';
 import { opened } from './transaction.js';
 import type { Claimed } from './transactions/claim.js';
 import type { ReadAgain } from './transactions/ledger.js';
+import type { Settled } from './transactions/settle.js';
 
 /** What the worker makes of an answer. */
 export function answered(setting: Setting, before: State, index: number, lane: Lane, tx: Tx): State {
@@ -64,10 +66,15 @@ export function answered(setting: Setting, before: State, index: number, lane: L
       return withWorker(state, index, { ...worker, has });
     }
     case 'settle': {
-      const locked = result as readonly TaskId[];
+      const { locked, kept } = result as Settled;
       const left = call.settlements.map(({ task }) => task).filter((task) => !locked.includes(task));
-      for (const task of left) has[task] = null;
       const row = state.rows[call.life];
+      for (const { task, execTimes } of call.settlements)
+        if (kept.includes(task)) {
+          const was = (has[task] as Running).was!;
+          const knocks = setting.rules.keptAsRead || !row ? was.knocks : row.knocks;
+          has[task] = { ...was, execTimes, knocks };
+        } else if (left.includes(task)) has[task] = null;
       const runs = row?.runs.map((run, task) => (left.includes(task) ? '' : run));
       const rows = row && runs ? withItem(state.rows, call.life, { ...row, runs }) : state.rows;
       return withWorker({ ...state, rows }, index, { ...renewed, has });
@@ -93,13 +100,19 @@ function held({ pending, knocks }: Read, id: TaskId): Held | null {
 }
 
 /** `begin` of lib/redrive/starter.ts, once it is told that the tasks are marked. */
-function began({ rules }: Setting, state: State, index: number, call: BeginCall | AddCall): State {
+function began(setting: Setting, state: State, index: number, call: BeginCall | AddCall): State {
+  const { rules } = setting;
   if (!rules.markedFirst || (state.workers[index]!.lease === 'out' && rules.ownLeaseJudged)) return state;
-  return run(state, index, call);
+  return run(setting, state, index, call);
 }
 
 /** `run` of lib/redrive/starter.ts. */
-export function run(state: State, index: number, { life, starts }: BeginCall | AddCall): State {
+export function run(
+  { size }: Setting,
+  state: State,
+  index: number,
+  { life, starts }: BeginCall | AddCall,
+): State {
   const worker = state.workers[index]!;
   const row = state.rows[life];
   const has = [...worker.has];
@@ -111,7 +124,8 @@ export function run(state: State, index: number, { life, starts }: BeginCall | A
       );
     const own = has[task];
     runs[task] = own?.as === 'held' && own.unknown.includes('retry') ? 'revived' : 'begun';
-    has[task] = { as: 'running', execTimes, outcome: '' };
+    const mayBeKept = size.keeps && own?.as === 'held';
+    has[task] = { as: 'running', execTimes, outcome: '', ...(mayBeKept ? { was: own } : {}) };
   }
   const rows = row ? withItem(state.rows, life, { ...row, runs }) : state.rows;
   return withWorker({ ...state, rows }, index, { ...worker, has });

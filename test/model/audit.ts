@@ -10,6 +10,7 @@ import {
   type Worker,
 } from './state.js';
 import { named } from './statements.js';
+import type { Settled } from './transactions/settle.js';
 
 /** A promise is broken. */
 export class Violation extends Error {}
@@ -49,7 +50,8 @@ export function commit(state: State, tx: Tx): State {
     return row && runs[life]?.length ? { ...row, runs: runs[life] } : row;
   });
   while (rows.at(-1) === null) rows.pop();
-  const next: State = { ...state, tasks, rows, pause: call.kind === 'pause' ? 'committed' : state.pause };
+  const pause = call.kind === 'pause' ? 'committed' : state.pause;
+  const next = readOnceMore({ ...state, tasks, rows, pause }, tx);
   if ((call.kind !== 'retry' && call.kind !== 'discard') || tx.result !== true) return next;
   return unknownToHolders(call.kind === 'retry' ? revived(next, call.task) : next, call.task, call.kind);
 }
@@ -98,13 +100,32 @@ function revived(state: State, id: TaskId): State {
   return { ...state, rows, tasks: withItem(state.tasks, id, { ...state.tasks[id]!, blanks: 0 }) };
 }
 
+/** Of those who have read the task: it is held, or may be once more. */
 const holders = (state: State, id: TaskId, change: (held: Held) => Held): State => ({
   ...state,
   workers: state.workers.map((worker): Worker => {
     const own = worker.has[id];
-    return own?.as === 'held' ? { ...worker, has: withItem(worker.has, id, change(own)) } : worker;
+    if (own?.as === 'held') return { ...worker, has: withItem(worker.has, id, change(own)) };
+    if (own?.as !== 'running' || !own.was) return worker;
+    return { ...worker, has: withItem(worker.has, id, { ...own, was: change(own.was) }) };
   }),
 });
+
+/** What is kept was read once more, under its lock. */
+function readOnceMore(state: State, { call, result }: Tx): State {
+  if (call.kind !== 'settle') return state;
+  const { kept } = result as Settled;
+  const isKept = (worker: Worker, task: TaskId) => worker.life === call.life && kept.includes(task);
+  const workers = state.workers.map((worker): Worker => {
+    const has = worker.has.map((own, task) =>
+      own?.as === 'running' && own.was && isKept(worker, task)
+        ? { ...own, was: { ...own.was, unknown: [], forbidden: false } }
+        : own,
+    );
+    return { ...worker, has };
+  });
+  return kept.length > 0 ? { ...state, workers } : state;
+}
 
 /** A person's command is committed: who has read the task before does not know of it. */
 const unknownToHolders = (state: State, id: TaskId, command: Held['unknown'][number]): State =>

@@ -65,6 +65,8 @@ export interface SettleCall {
   readonly kind: 'settle';
   readonly life: LifeId;
   readonly settlements: readonly Settlement[];
+  /** Those of them that are to be held again. */
+  readonly kept: readonly TaskId[];
 }
 
 export interface HandBackCall {

@@ -71,8 +71,21 @@ function* settleCalls(setting: Setting, state: State, index: number): Generator<
   );
   for (const ended of endings(setting, worker)) {
     const settlements = settlementsOf(setting, ended, life).filter(({ task }) => !leaving.includes(task));
-    if (settlements.length > 0) yield { kind: 'settle', life, settlements };
+    const mayBeKept = settlements.flatMap(({ kind, task }) => {
+      const { was, outcome } = worker.has[task] as Running;
+      const isFirstTry = outcome === '' || !setting.rules.keptByTheFirstTry;
+      return kind === 'again' && isFirstTry && was ? [task] : [];
+    });
+    if (settlements.length > 0)
+      for (const kept of someOf(mayBeKept)) yield { kind: 'settle', life, settlements, kept };
   }
+}
+
+/** All, none, and everything between. */
+function someOf(tasks: readonly TaskId[]): TaskId[][] {
+  const [first, ...others] = tasks;
+  if (first === undefined) return [[]];
+  return someOf(others).flatMap((some) => [some, [first, ...some]]);
 }
 
 const isHandingBack = (state: State, index: number) =>

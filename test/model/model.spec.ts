@@ -7,6 +7,7 @@ import type { Limits, Size } from './state.js';
 /** Two workers, one task of two attempts, where nothing else is said. */
 type Case = readonly [what: string, limits: Partial<Limits>, states: number, size?: Partial<Size>];
 
+const kept: Partial<Size> = { keeps: true };
 const two: Partial<Size> = { tasks: 2, batch: 2, concurrency: 2 };
 
 describe('in every state of the claim protocol its promises are kept, and all tasks can still end,', () => {
@@ -94,6 +95,28 @@ describe('in every state of the claim protocol its promises are kept, and all ta
       { ...two, maxAttempts: 1, outcomes: ['failed'] },
     ],
     ['with three workers, if one is killed', { kills: 1 }, 3_425, { workers: 3 }],
+    ['with tasks that are kept for their next attempt, if a worker is killed', { kills: 1 }, 3_641, kept],
+    ['with such tasks, if a lease runs out', { lapses: 1 }, 33_629, kept],
+    [
+      'with such tasks, if an answer never comes while a worker stops',
+      { lostAnswers: 1, stops: 1 },
+      30_650,
+      kept,
+    ],
+    ['with such tasks, if a person discards and retries', { discards: 1, retries: 1 }, 27_350, kept],
+    ['with such tasks, if a person pauses the type', { pauses: 1 }, 1_264, kept],
+    [
+      'with such tasks, if a person pauses it, and an answer never comes',
+      { pauses: 1, lostAnswers: 1 },
+      17_515,
+      { ...kept, outcomes: ['failed'] },
+    ],
+    [
+      'with two of them, if an answer never comes',
+      { lostAnswers: 1 },
+      213_882,
+      { ...kept, ...two, maxAttempts: 1, outcomes: ['postponed', 'failed'] },
+    ],
   ];
   test.each(cases)('%s', (_, limits, states, size = {}) => {
     expect(explore(protocol(limits, size))).toMatchObject({ counterExample: undefined, states });
@@ -192,6 +215,14 @@ describe('a promise is broken, and the shortest way there is found, where', () =
       /after the command that paused it/,
       { pauses: 1 },
       two,
+    ],
+    ['what may have been free meanwhile is kept', 'keptByTheFirstTry', /both live/, { lostAnswers: 1 }, kept],
+    [
+      'what is kept counts as read when it was settled',
+      'keptAsRead',
+      /after the command that paused it/,
+      { pauses: 1 },
+      kept,
     ],
     [
       'a write of the own row that comes late is accepted',

@@ -20,6 +20,7 @@ const SMALL: Size = {
   concurrency: 1,
   batch: 1,
   outcomes: ['succeeded', 'failed', 'postponed'],
+  keeps: false,
 };
 
 /**
@@ -35,7 +36,7 @@ const SMALL: Size = {
  * An attempt that was never begun is counted only if its worker never heard that its mark was committed, or that it was settled.
  *
  * Left out, since they change nothing of this: parameters, back-off (a pending task is due), parking, dedupe keys, several
- * chunks, kept successes, the look of an idle worker; and that a lone add begins only while nobody has knocked. SQLite is the same with every transaction in one step.
+ * chunks, kept successes, the look of an idle worker; that a lone add begins only while nobody has knocked, and that it may be kept. SQLite is the same with every transaction in one step.
  */
 export function protocol(
   limits: Partial<Limits>,

@@ -27,7 +27,7 @@ export interface Rules {
   readonly markedFirst: boolean;
   /** While a worker adds a task that it begins, none of its claims is under way (`isAdding` in lib/redrive/loops.ts). */
   readonly addedBesideNoClaim: boolean;
-  /** No handler begins when the own lease has run out (`run` in lib/redrive/starter.ts). */
+  /** No handler begins when the own lease has run out (`next` in lib/redrive/starter.ts). */
   readonly ownLeaseJudged: boolean;
   /** Tasks begin only while nobody has knocked since they were read (`begin` in lib/store/begin.ts). */
   readonly knocksHeard: boolean;
@@ -37,6 +37,10 @@ export interface Rules {
   readonly pausesReadLast: boolean;
   /** What is paused is not forgotten for a look that is older (`rememberPaused` in lib/redrive/backlog.ts). */
   readonly newestPauseCounts: boolean;
+  /** A settlement that may have been committed before keeps nothing: it was free meanwhile (`keeps` in lib/redrive/settler.ts). */
+  readonly keptByTheFirstTry: boolean;
+  /** What is kept counts as read when it was read, not when it was settled (`keep` in lib/redrive/worker.life.ts). */
+  readonly keptAsRead: boolean;
   /** A write of the own row that comes late, after another, writes nothing (`updateOwnRow` in lib/store/ledger.ts). */
   readonly lateWritesRefused: boolean;
 }
@@ -59,5 +63,7 @@ export const ALL_RULES: Rules = {
   knocksOfTheLook: true,
   pausesReadLast: true,
   newestPauseCounts: true,
+  keptByTheFirstTry: true,
+  keptAsRead: true,
   lateWritesRefused: true,
 };

@@ -12,7 +12,13 @@ const number = { type: 'string' } as const;
 const sizes = { workers: number, tasks: number, maxAttempts: number, concurrency: number, batch: number };
 const limits = Object.fromEntries(Object.keys(NO_FAULTS).map((name) => [name, number]));
 const { values } = parseArgs({
-  options: { ...sizes, ...limits, outcomes: number, without: { type: 'string', multiple: true } },
+  options: {
+    ...sizes,
+    ...limits,
+    outcomes: number,
+    keeps: { type: 'boolean' },
+    without: { type: 'string', multiple: true },
+  },
 });
 
 const without = values.without ?? [];
@@ -26,7 +32,8 @@ const given = (names: object) =>
 const outcomes = values.outcomes ? { outcomes: values.outcomes.split(',') as Outcome[] } : {};
 const rules = Object.fromEntries(without.map((rule) => [rule, false]));
 
-const found = explore(protocol(given(NO_FAULTS), { ...given(sizes), ...outcomes }, rules));
+const { keeps = false } = values;
+const found = explore(protocol(given(NO_FAULTS), { ...given(sizes), ...outcomes, keeps }, rules));
 const { user } = process.cpuUsage();
 process.stdout.write(
   `${found.counterExample?.join('\n') ?? 'every promise is kept, and all tasks can end, from every state'}\n` +

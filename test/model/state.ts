@@ -105,6 +105,8 @@ export interface Running {
   readonly execTimes: number;
   /** Known when it is to be settled: until then it makes no difference whether the handler has ended. */
   readonly outcome: Outcome | '';
+  /** As it was begun, where it may be kept. */
+  readonly was?: Held;
 }
 
 export type Outcome = 'succeeded' | 'failed' | 'postponed';
@@ -157,6 +159,8 @@ export interface Size {
   /** Most tasks a worker holds. */
   readonly batch: number;
   readonly outcomes: readonly Outcome[];
+  /** A task that is to be tried again may be kept, and held at once. */
+  readonly keeps: boolean;
 }
 
 export const NO_FAULTS: Limits = {

@@ -95,7 +95,15 @@ function sentByLib(work: Work<unknown>, script: Script<readonly Row[] | number> 
 
 const setting: Setting = {
   rules: ALL_RULES,
-  size: { workers: 2, tasks: 3, maxAttempts: 2, concurrency: 2, batch: 3, outcomes: ['succeeded'] },
+  size: {
+    workers: 2,
+    tasks: 3,
+    maxAttempts: 2,
+    concurrency: 2,
+    batch: 3,
+    outcomes: ['succeeded'],
+    keeps: false,
+  },
 };
 const NOTHING = ['', '', ''] as const;
 
@@ -296,12 +304,12 @@ describe('the model sends what lib sends, in the same order, when', () => {
     [
       'it settles',
       () => sentByLib(settle(dialect, worker, turn(), settling), FREE),
-      () => sentByModel({ kind: 'settle', life: 0, settlements: MODEL_SETTLEMENTS }, MODEL_FREE),
+      () => sentByModel({ kind: 'settle', life: 0, settlements: MODEL_SETTLEMENTS, kept: [] }, MODEL_FREE),
     ],
     [
       'it settles while somebody has locked a task',
       () => sentByLib(settle(dialect, worker, turn(), settling), LOCKED),
-      () => sentByModel({ kind: 'settle', life: 0, settlements: MODEL_SETTLEMENTS }, MODEL_LOCKED),
+      () => sentByModel({ kind: 'settle', life: 0, settlements: MODEL_SETTLEMENTS, kept: [] }, MODEL_LOCKED),
     ],
     [
       'it hands back',

@@ -96,7 +96,7 @@ export function begin(setting: Setting, state: State, index: number, lane: Lane,
   };
 }
 
-export function beforeSending({ rules }: Setting, state: State, index: number, call: WorkerCall): State {
+export function beforeSending(setting: Setting, state: State, index: number, call: WorkerCall): State {
   const worker = state.workers[index]!;
   const has = [...worker.has];
   if (call.kind === 'settle' || call.kind === 'handBack')
@@ -104,7 +104,7 @@ export function beforeSending({ rules }: Setting, state: State, index: number, c
       if (outcome !== 'died') has[task] = { ...(has[task] as Running), outcome };
   if (call.kind === 'renew') for (const task of call.back) has[task] = null;
   const ready = withWorker(state, index, { ...worker, has });
-  return call.kind === 'begin' && !rules.markedFirst ? run(ready, index, call) : ready;
+  return call.kind === 'begin' && !setting.rules.markedFirst ? run(setting, ready, index, call) : ready;
 }
 
 function proceeded(

@@ -14,7 +14,7 @@ import { NOBODY_ELSE } from '../../lib/store/free.sight.js';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
 import type { Statement } from '../../lib/store/sql.js';
 import { decodeTask, type TaskRow } from '../../lib/store/task.row.js';
-import type { Work } from '../../lib/store/work.js';
+import type { Row, Work } from '../../lib/store/work.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
 const LOCKED: Claim = { kind: 'locked' };
@@ -84,50 +84,67 @@ test('who finds the lock row taken stays away as long as its own last claim took
   expect(rests).toEqual([3, 0, 12]);
 });
 
-test('a pause while what is held is read again is seen, or its knock is still to be heard', async () => {
-  life = new WorkerLife(WORKER, new Lease(WORKER.lease, () => {}));
-  const type = { redoTaskId: 'job', policy: DEFAULT_POLICY, handle: () => {}, place: '' };
-  const row = {
-    id: 1,
-    redo_task_id: 'job',
-    exec_times: 0,
-    max_attempts: 3,
-    req_param: '{"params":1}',
-    add_time: 0,
-  };
-  const { task } = decodeTask(row as TaskRow);
-  life.hold({ task, type, since: performance.now(), knocks: 0 });
-  let knocks = 1;
-  const paused: { redo_task_id: string }[] = [];
+const TYPE = { redoTaskId: 'job', policy: DEFAULT_POLICY, handle: () => {}, place: '' };
+const ROW = {
+  id: 1,
+  redo_task_id: 'job',
+  exec_times: 0,
+  max_attempts: 3,
+  req_param: '{"params":1}',
+  add_time: 0,
+};
+
+/** A life that reads again what it holds, its statements answered so; and what it was told to remember of pauses. */
+async function readingAgain(answer: (statement: Statement) => readonly Row[]) {
   const database = {
     dialect: mysqlDialect,
     read: (work: () => Work<unknown>) => {
       const reading = work();
       let step = reading.next();
-      while (!step.done) {
-        const isOfPauses = (step.value as Statement).text.includes('tbl_redo_pause');
-        const rows = isOfPauses ? [...paused] : [{ ...row, knocks }];
-        if (paused.length === 0) {
-          paused.push({ redo_task_id: 'job' });
-          knocks += 1;
-        }
-        step = reading.next({ rows, affected: 0, insertId: NaN });
-      }
+      while (!step.done)
+        step = reading.next({ rows: answer(step.value as Statement), affected: 0, insertId: NaN });
       return Promise.resolve(step.value);
     },
   } as unknown as Database;
   const rememberPaused = jest.fn<Backlog['rememberPaused']>();
   const claimer = new Claimer(
     database,
-    { handled: () => type } as unknown as RedoHandlerRegistry,
+    { handled: () => TYPE } as unknown as RedoHandlerRegistry,
     { rememberPaused } as unknown as Backlog,
     new DatabaseClock(),
     {} as PassesUnderWay,
     {} as RedoEvents,
   );
   await claimer.readAgain(life);
+  return rememberPaused;
+}
+
+test('a pause while what is held is read again is seen, or its knock is still to be heard', async () => {
+  life = new WorkerLife(WORKER, new Lease(WORKER.lease, () => {}));
+  const { task } = decodeTask(ROW as TaskRow);
+  life.hold({ task, type: TYPE, since: performance.now(), knocks: 0 });
+  let knocks = 1;
+  const paused: { redo_task_id: string }[] = [];
+  const rememberPaused = await readingAgain(({ text }) => {
+    const rows = text.includes('tbl_redo_pause') ? [...paused] : [{ ...ROW, knocks }];
+    if (paused.length === 0) {
+      paused.push({ redo_task_id: 'job' });
+      knocks += 1;
+    }
+    return rows;
+  });
   expect(rememberPaused.mock.lastCall).toEqual([new Set(['job']), 1]);
   expect(life.held.get(1)!.knocks).toBe(1);
+});
+
+test('what is read again is still not due before it was', async () => {
+  life = new WorkerLife(WORKER, new Lease(WORKER.lease, () => {}));
+  const { task } = decodeTask(ROW as TaskRow);
+  const dueAt = performance.now() + 60_000;
+  life.hold({ task, type: TYPE, since: 7, knocks: 0, dueAt });
+  await readingAgain(({ text }) => (text.includes('tbl_redo_pause') ? [] : [{ ...ROW, knocks: 1 }]));
+  expect(life.held.get(1)).toMatchObject({ since: 7, knocks: 1, dueAt });
+  expect(life.nextStarts(1)).toEqual([]);
 });
 
 test('what is read of tasks that are gone tells of no knocks', () => {

@@ -4,7 +4,8 @@ import { Bell } from '../../lib/redrive/bell.js';
 import { Lease } from '../../lib/redrive/lease.js';
 import { Overtime } from '../../lib/redrive/overtime.js';
 import { TaskContext } from '../../lib/redrive/task.context.js';
-import { type RunningTask, WorkerLife } from '../../lib/redrive/worker.life.js';
+import type { RunningTask } from '../../lib/redrive/task.in.hand.js';
+import { WorkerLife } from '../../lib/redrive/worker.life.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
 

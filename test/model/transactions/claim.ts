@@ -62,7 +62,7 @@ function* reap({ rules, size }: Setting, lapsed: LifeId, places: readonly Place[
     const { strange } = yield* lockFreeTasks(charged.map(({ task }) => task));
     if (strange.length > 0) return;
   }
-  const locked = yield* settleEach(rules, charged, 'its heir');
+  const { locked } = yield* settleEach(rules, charged, 'its heir');
   if (locked.length > 0) return;
   // The mutant charges now, and deletes the row when it finds nothing left to charge.
   if (charged.length > 0 && !rules.chargedAsTheRowGoes) return;

@@ -15,36 +15,48 @@ import {
 } from '../statements.js';
 import { writeOwnRow } from './ledger.js';
 
-/** `settle` of lib/store/settle.ts @returns what somebody else has locked */
-export function* settle(setting: Setting, { life, settlements }: SettleCall): Work<readonly TaskId[]> {
-  const locked = yield* settleEach(setting.rules, settlements, 'itself');
+export interface Settled {
+  /** What somebody else has locked. */
+  readonly locked: readonly TaskId[];
+  /** What is held again. */
+  readonly kept: readonly TaskId[];
+}
+
+/** `settle` of lib/store/settle.ts */
+export function* settle(setting: Setting, { life, settlements, kept: toKeep }: SettleCall): Work<Settled> {
+  const { locked, overtaken } = yield* settleEach(setting.rules, settlements, 'itself');
   const left = settlements.map(({ task }) => task).filter((task) => !locked.includes(task));
+  const kept = toKeep.filter((task) => left.includes(task) && !overtaken.includes(task));
   yield* writeOwnRow(setting, life, (places) =>
-    places.map((place, task) => (left.includes(task) ? '' : place)),
+    places.map((place, task) => (kept.includes(task) ? 'held' : left.includes(task) ? '' : place)),
   );
-  return locked;
+  return { locked, kept };
 }
 
 /** `handBack` of lib/store/settle.ts @returns what somebody else has locked */
 export function* handBack(setting: Setting, { life, settlements }: HandBackCall): Work<readonly TaskId[]> {
-  const locked = yield* settleEach(setting.rules, settlements, 'itself');
+  const { locked } = yield* settleEach(setting.rules, settlements, 'itself');
   const stays = (place: Place, task: TaskId) => (locked.includes(task) ? place : '');
   yield* writeOwnRow(setting, life, (places) => places.map(stays));
   if (locked.length === 0 || !setting.rules.unsettledStay) yield* ask(deleteRow(life));
   return locked;
 }
 
+/** What became of settlements: all are written but those of these tasks. */
+interface SettledEach {
+  readonly locked: readonly TaskId[];
+  readonly overtaken: readonly TaskId[];
+}
+
 /**
  * `settleEach` of lib/store/settle.ts, as it is where a server locks before it deletes; elsewhere both are one statement, between
  * whose parts nothing can come.
- *
- * @returns what somebody else has locked
  */
 export function* settleEach(
   rules: Rules,
   settlements: readonly Settlement[],
   by: Entry['by'],
-): Work<readonly TaskId[]> {
+): Work<SettledEach> {
   const isSuccess = ({ kind }: Settlement) => kind === 'succeeded';
   const succeeded = yield* settleAlike(rules, settlements.filter(isSuccess), by);
   const others = yield* settleAlike(
@@ -52,28 +64,31 @@ export function* settleEach(
     settlements.filter((each) => !isSuccess(each)),
     by,
   );
-  return [...succeeded, ...others];
+  return {
+    locked: [...succeeded.locked, ...others.locked],
+    overtaken: [...succeeded.overtaken, ...others.overtaken],
+  };
 }
 
-function* settleAlike(
-  rules: Rules,
-  settlements: readonly Settlement[],
-  by: Entry['by'],
-): Work<readonly TaskId[]> {
-  if (settlements.length === 0) return [];
+function* settleAlike(rules: Rules, settlements: readonly Settlement[], by: Entry['by']): Work<SettledEach> {
+  if (settlements.length === 0) return { locked: [], overtaken: [] };
   const ids = settlements.map(({ task }) => task);
   const { own, strange } = rules.judgedUnderLock
     ? yield* lockFreeTasks(ids)
-    : { own: yield* ask(readPending(ids)), strange: [] };
+    : { own: yield* ask(readPending(ids)), strange: [] as readonly TaskId[] };
+  const overtaken: TaskId[] = [];
   for (const settlement of settlements) {
     const state = own.find(({ task }) => task === settlement.task);
-    if (!state || !applies(rules, settlement, state)) continue;
+    if (!state || !applies(rules, settlement, state)) {
+      if (!strange.includes(settlement.task)) overtaken.push(settlement.task);
+      continue;
+    }
     const { task, execTimes } = settlement;
     const write = rules.judgedUnderLock ? writeTask : writeTaskUnlocked;
     const status = ({ succeeded: 'GONE', again: state.status, dead: 'DEAD' } as const)[settlement.kind];
     yield* ask(write(task, { status, execTimes }, entryOf(settlement, by)));
   }
-  return strange;
+  return { locked: strange, overtaken };
 }
 
 /** `applies` of lib/store/settle.ts */
