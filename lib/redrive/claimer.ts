@@ -96,16 +96,21 @@ export class Claimer {
     }
   }
 
-  /** Somebody has changed tasks or paused a type: what is held is read again. */
-  async readAgain(life: WorkerLife): Promise<void> {
+  /**
+   * Somebody has changed tasks or paused a type: what is held is read again.
+   *
+   * @returns whether all of it is still to be run; else this worker's row says of some that it holds them
+   */
+  async readAgain(life: WorkerLife): Promise<boolean> {
     const held = [...life.held.keys()];
     const { dialect } = this.database;
     const read = await this.database.read(() => readAgain(dialect, life.identity, held), life.patience);
-    if (life.over) return;
+    if (life.over) return true;
     this.backlog.rememberPaused(read.paused, read.knocks);
     const found = new Set(read.tasks.map(({ task }) => task.id));
     for (const id of held) if (!found.has(id)) life.forget(id);
     this.hold(life, { ...read, tasks: read.tasks.filter(({ task }) => life.held.has(task.id)) });
+    return found.size === held.length;
   }
 
   /** What is asked for counts as asked from here on: a task that is added while the answer is under way marks it anew. */

@@ -145,7 +145,8 @@ export class RedriveCycle {
     register: () => this.register(),
     renew: (life) => this.registrar.renew(life, this.loops.surplus(life)),
     begin: async (life) => {
-      if (!(await this.starter.begin(life))) await this.claimer.readAgain(life);
+      const isBegun = await this.starter.begin(life);
+      if (!isBegun && !(await this.claimer.readAgain(life))) await this.registrar.renew(life, []);
     },
     claim: (life) => {
       this.loops.claimedLast = true;

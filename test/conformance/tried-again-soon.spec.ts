@@ -26,7 +26,8 @@ forEachDatabase((database) => {
     event: 'failed' | 'postponed' = 'failed',
     handle: () => Promise<RedoResult> = down,
   ) {
-    await start({ handlers: { job: { policy: after(40), handle } } });
+    // A lease so long that no renewal comes in a test's time.
+    await start({ handlers: { job: { policy: after(40), handle } }, options: { lease: 300_000 } });
     const frozen = performance.now();
     performance.now = () => frozen;
     const { id } = await app.redo.addRedoTask('job', 1);
@@ -119,7 +120,8 @@ forEachDatabase((database) => {
       const { id, unfreeze } = await startHeld();
       await app.redo.discard(id, 'no need');
       unfreeze();
-      await waitFor(() => log.count(/SELECT knocks/) > 0, { what: 'it to be read again' });
+      const isFree = async () => (await app.redo.get(id))?.worker === null;
+      await waitFor(isFree, { what: 'the instance to let go of it' });
       await app.redo.redrive();
       expect(app.all('started')).toHaveLength(1);
       expect(await app.redo.get(id)).toMatchObject({ status: 'DEAD', deadReason: 'DISCARDED' });
