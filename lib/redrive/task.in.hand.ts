@@ -7,7 +7,7 @@ import type { Outcome } from './outcome.js';
 export interface HeldTask {
   readonly task: ClaimedTask;
   readonly type: HandledType;
-  /** When it was claimed, monotonic clock, ms. */
+  /** When it was claimed, or kept, monotonic clock, ms. */
   readonly since: number;
   /** How often somebody had knocked at this worker when it was read. */
   readonly knocks: number;
