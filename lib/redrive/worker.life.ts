@@ -63,7 +63,8 @@ export class WorkerLife implements OwnTasks {
   get hasNothingDue(): boolean {
     if (this.claimed.size + this.running.size > 0) return false;
     const now = performance.now();
-    return [...this.held.values()].every((held) => !isDue(held, now));
+    for (const held of this.held.values()) if (isDue(held, now)) return false;
+    return true;
   }
 
   /** What it has read, begun or not. */

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
 import { Bell } from '../../lib/redrive/bell.js';
 import { Lease } from '../../lib/redrive/lease.js';
 import { Overtime } from '../../lib/redrive/overtime.js';
 import { TaskContext } from '../../lib/redrive/task.context.js';
 import type { RunningTask } from '../../lib/redrive/task.in.hand.js';
 import { WorkerLife } from '../../lib/redrive/worker.life.js';
+import { heldTask } from '../support/held-task.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
 
@@ -21,24 +21,7 @@ afterEach(() => {
 });
 
 function begun(id: number, timeout: number, of = life): RunningTask {
-  const task = {
-    id,
-    redoTaskId: `within ${timeout}`,
-    params: {},
-    reqParam: null,
-    execTimes: 0,
-    maxAttempts: 3,
-    addTime: 0,
-    expireTime: null,
-    errors: [],
-  };
-  const type = {
-    redoTaskId: task.redoTaskId,
-    policy: { ...DEFAULT_POLICY, timeout },
-    handle: () => Promise.resolve(),
-    place: '',
-  };
-  const running = of.begin({ task, type, since: 0, knocks: 0 });
+  const running = of.begin(heldTask(id, `within ${timeout}`, { timeout }));
   overtime.watch(of, running);
   return running;
 }

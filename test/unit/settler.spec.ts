@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
 import type { RedoEvents } from '../../lib/redo.events.js';
 import { resolveOptions } from '../../lib/redo.options.js';
 import type { Backlog } from '../../lib/redrive/backlog.js';
@@ -12,26 +11,15 @@ import type { Database } from '../../lib/store/database.js';
 import { mysqlDialect } from '../../lib/store/mysql.dialect.js';
 import { Turn } from '../../lib/store/turn.js';
 import { NO_ANSWER, type Row, type Work } from '../../lib/store/work.js';
+import { heldTask } from '../support/held-task.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
-const TYPE = { redoTaskId: 'job', policy: DEFAULT_POLICY, handle: () => {}, place: '' };
-const TASK = {
-  id: 7,
-  redoTaskId: 'job',
-  params: 1,
-  reqParam: '{"params":1}',
-  execTimes: 0,
-  maxAttempts: 3,
-  addTime: 0,
-  expireTime: null,
-  errors: [],
-};
 const PENDING = { id: 7, status: 'PENDING', exec_times: 0 };
 
 let life: WorkerLife;
 beforeEach(() => {
   life = new WorkerLife(WORKER, new Lease(WORKER.lease, () => {}));
-  life.end(life.begin({ task: TASK, type: TYPE, since: 0, knocks: 4 }), { kind: 'postponed', delay: 5 });
+  life.end(life.begin({ ...heldTask(7), knocks: 4 }), { kind: 'postponed', delay: 5 });
 });
 afterEach(() => life.lease.end());
 

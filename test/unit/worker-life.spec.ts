@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { DEFAULT_POLICY } from '../../lib/handlers/redo-policy.js';
 import { Lease } from '../../lib/redrive/lease.js';
 import { WorkerLife } from '../../lib/redrive/worker.life.js';
+import { heldTask } from '../support/held-task.js';
 
 const WORKER = { id: 'own', applicationName: 'app', host: '', pid: 1, handlers: () => [], lease: 30_000 };
 
@@ -15,27 +15,11 @@ afterEach(() => {
 });
 
 function keep(id: number, delay: number): void {
-  const task = {
-    id,
-    redoTaskId: 'job',
-    params: {},
-    reqParam: null,
-    execTimes: 0,
-    maxAttempts: 3,
-    addTime: 0,
-    expireTime: null,
-    errors: [],
-  };
-  const type = {
-    redoTaskId: 'job',
-    policy: DEFAULT_POLICY,
-    handle: () => Promise.resolve(),
-    place: '',
-  };
-  const running = life.begin({ task, type, since: 0, knocks: 0 });
+  const held = heldTask(id);
+  const running = life.begin(held);
   life.end(running, { kind: 'postponed', delay });
   life.forget(id);
-  life.keep(running, task, delay);
+  life.keep(running, held.task, delay);
 }
 
 const next = (free = 10) => life.nextStarts(free).map(({ task }) => task.id);
