@@ -11,6 +11,9 @@ export interface RedactedTask {
 /** Cleans a text of an error: a message, a stack, the reason of a discard. */
 export type Redact = (text: string, task: RedactedTask) => string;
 
+/** How the texts of tasks are cleaned. `false`: not at all; `undefined`: by {@link maskParams}. */
+export type Redaction = Redact | false | undefined;
+
 export type Clean = (text: string) => string;
 
 /**
@@ -24,17 +27,31 @@ export type Clean = (text: string) => string;
  * redact: (text, { params }) => maskParams(text, params).replace(/Bearer \S+/g, 'Bearer […]')
  */
 export function maskParams(text: string, params: unknown): string {
-  const paths = valuesOf(params, text);
+  return maskerOf(params)(text);
+}
+
+/** For more texts than one: the parameters are looked through once. */
+function maskerOf(params: unknown): Clean {
+  const places = placesOf(params);
+  return (text) => {
+    const found = places.filter(([form]) => text.includes(form));
+    return found.length === 0 ? text : masked(text, new Map(found));
+  };
+}
+
+/** @param paths what is somewhere in the text → where it stands in the parameters */
+function masked(text: string, paths: ReadonlyMap<string, string>): string {
   const lengths = [...new Set([...paths.keys()].map(({ length }) => length))].sort(
     (one, other) => other - one,
   );
-  if (lengths.length === 0) return text;
+  const firsts = new Set([...paths.keys()].map((form) => form[0]));
   let masked = '';
   let at = 0;
   for (let index = 0; index < text.length;) {
-    const length = isBoundary(text, index)
-      ? lengths.find((each) => paths.has(text.slice(index, index + each)) && isBoundary(text, index + each))
-      : undefined;
+    const length =
+      firsts.has(text[index]) && isBoundary(text, index)
+        ? lengths.find((each) => paths.has(text.slice(index, index + each)) && isBoundary(text, index + each))
+        : undefined;
     if (length === undefined) index += 1;
     else {
       masked += `${text.slice(at, index)}[${paths.get(text.slice(index, index + length))}]`;
@@ -47,12 +64,13 @@ export function maskParams(text: string, params: unknown): string {
 /** Shorter values are too common to tell anything, and to be told from other words. */
 const SHORTEST = 4;
 
-/** The values that are somewhere in the text → where they stand in the parameters. */
-function valuesOf(params: unknown, text: string): Map<string, string> {
-  const found = new Map<string, string>();
+/** What is looked for, and where it stands in the parameters. */
+type Place = readonly [form: string, path: string];
+
+function placesOf(params: unknown): Place[] {
+  const places: Place[] = [];
   const note = (value: string, path: string) => {
-    for (const form of formsOf(value))
-      if (form.length >= SHORTEST && text.includes(form) && !found.has(form)) found.set(form, path);
+    for (const form of formsOf(value)) if (form.length >= SHORTEST) places.push([form, path]);
   };
   const open: { value: unknown; path: string }[] = [{ value: params, path: 'params' }];
   for (let each = open.pop(); each; each = open.pop()) {
@@ -69,7 +87,7 @@ function valuesOf(params: unknown, text: string): Map<string, string> {
         open.push({ value: field, path: below(path, isName ? `.${key}` : '.*') });
       }
   }
-  return found;
+  return places;
 }
 
 /** As it is, in JSON and in a URL. */
@@ -89,19 +107,24 @@ function isBoundary(text: string, index: number): boolean {
 const isWord = (character = '') => /[\p{L}\p{N}]/u.test(character);
 
 /**
- * The option applied to one task's texts. What it fails on is withheld.
+ * The option applied to one task's texts; without it what they repeat of the parameters is masked. What it fails on is withheld.
  *
  * @param read the task, asked for once
  */
-export function cleanerOf(redact: Redact | false, read: () => RedactedTask): Clean {
+export function cleanerOf(redact: Redaction, read: () => RedactedTask): Clean {
   if (redact === false) return (text) => text;
-  let task: RedactedTask | undefined;
+  let clean: Clean | undefined;
   return (text) => {
     try {
-      const clean: unknown = redact(text, (task ??= read()));
-      return typeof clean === 'string' ? clean : withheld(`it returned a value of type ${typeof clean}`);
+      const cleaned: unknown = (clean ??= cleaningOf(redact, read()))(text);
+      return typeof cleaned === 'string'
+        ? cleaned
+        : withheld(`it returned a value of type ${typeof cleaned}`);
     } catch {
       return withheld('it threw');
     }
   };
 }
+
+const cleaningOf = (redact: Redact | undefined, task: RedactedTask): Clean =>
+  redact ? (text) => redact(text, task) : maskerOf(task.params);

@@ -6,7 +6,7 @@ import {
   type ResolvedPolicy,
   resolvePolicy,
 } from './handlers/redo-policy.js';
-import { maskParams, type Redact } from './redaction.js';
+import type { Redact, Redaction } from './redaction.js';
 import { RedoConfigurationError } from './redo.errors.js';
 import * as messages from './redo.messages.js';
 import * as rules from './rules.js';
@@ -53,13 +53,14 @@ export interface RedoOptions {
   dataSource?: string;
 }
 
-/** The options with nothing left open. */
+/** The options with nothing left open, but what takes the place of the default `redact`. */
 export interface ResolvedRedoOptions extends Required<
-  Omit<RedoOptions, 'defaults' | 'dataSource' | 'retention'>
+  Omit<RedoOptions, 'defaults' | 'dataSource' | 'retention' | 'redact'>
 > {
   readonly applicationName: string;
   readonly defaults: ResolvedPolicy;
   readonly retention: Required<RedoRetention>;
+  readonly redact: Redaction;
 }
 
 /** Injection token of {@link ResolvedRedoOptions}. */
@@ -74,7 +75,6 @@ const DEFAULTS = {
   shutdownTimeout: 10_000,
   retention: { dead: 30 * 24 * 3_600_000, succeeded: 0 },
   maxPayloadBytes: 262_144,
-  redact: (text, { params }) => maskParams(text, params),
 } satisfies RedoOptions;
 
 const keptFor = rules.either(rules.milliseconds(), rules.exactly(Infinity, 'Infinity'));
@@ -130,7 +130,7 @@ export function resolveOptions(applicationName: string, options: RedoOptions = {
       succeeded: options.retention?.succeeded ?? DEFAULTS.retention.succeeded,
     },
     maxPayloadBytes: options.maxPayloadBytes ?? DEFAULTS.maxPayloadBytes,
-    redact: options.redact ?? DEFAULTS.redact,
+    redact: options.redact,
   };
 }
 

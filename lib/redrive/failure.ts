@@ -4,14 +4,20 @@ import { unspeakable } from '../redo.messages.js';
 import type { Failure } from './outcome.js';
 
 const STACK_LINES = 6;
+/** How a line of V8's stacks begins that is no part of the message. */
+const CALL = '\n    at ';
 const MOST_CHARACTERS = 2_000;
 const LONGEST_CLEANED = 5 * MOST_CHARACTERS;
 
-/** Puts what a handler threw into words. Anything can be thrown, and looking at it may throw again. */
-export function failureOf(thrown: unknown, clean: Clean = (text) => text): Failure {
+/**
+ * Puts what a handler threw into words. Anything can be thrown, and looking at it may throw again.
+ *
+ * @param caller the file that called the handler, as {@link fileOf} tells it: from there on a stack tells nothing of it
+ */
+export function failureOf(thrown: unknown, clean: Clean = (text) => text, caller?: string): Failure {
   const error = readable(() => asError(thrown)) ?? new Error(unspeakable);
   const message = readable(() => wordsOf(error)) ?? unspeakable;
-  const stack = readable(() => stackOf(error)) ?? null;
+  const stack = readable(() => stackOf(error, caller)) ?? null;
   return { error, message: cut(clean(headOf(message))), stack: stack && cut(clean(headOf(stack))) };
 }
 
@@ -23,9 +29,20 @@ function readable<T>(read: () => T): T | undefined {
   }
 }
 
-function stackOf(error: Error): string | null {
+function stackOf(error: Error, caller: string | undefined): string | null {
   const { stack } = error as { stack?: unknown };
-  return typeof stack === 'string' ? firstLines(stack, STACK_LINES) : null;
+  if (typeof stack !== 'string') return null;
+  return firstLines(caller === undefined ? stack : above(caller, stack), STACK_LINES);
+}
+
+/** The file in which an error was made, as stacks name it: source maps and test runners have their say in that. */
+export const fileOf = ({ stack }: Error): string | undefined =>
+  stack?.match(/^ {4}at (?:[^(\n]* \()?(.+):\d+:\d+\)?$/m)?.[1];
+
+function above(file: string, stack: string): string {
+  const firstCall = stack.indexOf(CALL);
+  const at = firstCall === -1 ? -1 : stack.indexOf(file, firstCall);
+  return at === -1 ? stack : stack.slice(0, stack.lastIndexOf(CALL, at));
 }
 
 function firstLines(text: string, most: number): string {

@@ -1,8 +1,8 @@
 import { RedoResult } from '../handlers/redo-result.js';
-import { type Clean, cleanerOf, type Redact } from '../redaction.js';
+import { type Clean, cleanerOf, type Redaction } from '../redaction.js';
 import { timedOut } from '../redo.messages.js';
 import { type ClaimedTask, decodeParams } from '../store/task.row.js';
-import { failureOf, headOf, withoutStack } from './failure.js';
+import { failureOf, fileOf, headOf, withoutStack } from './failure.js';
 import type { Outcome } from './outcome.js';
 import { TaskContext } from './task.context.js';
 import type { RunningTask } from './task.in.hand.js';
@@ -12,14 +12,16 @@ export class ShutdownAbort extends Error {
   override readonly name = 'AbortError';
 }
 
+const HERE = fileOf(new Error());
+
 export interface Executed {
   readonly running: RunningTask;
   readonly outcome: Outcome;
 }
 
 /**
- * What goes on after it, in the order in which it came here, has nothing of the engine below: an error that is made there shows the
- * handler in place of the engine's loops. Each of their lines would be put into words, cleaned, and stored with the task.
+ * What goes on after it, in the order in which it came here, has nothing of the engine's loops below, each of which would be put into
+ * words with an error that is made there.
  */
 export const emptyStack = Promise.resolve();
 
@@ -30,7 +32,7 @@ export const emptyStack = Promise.resolve();
  */
 export async function execute(
   next: () => RunningTask | undefined,
-  redact: Redact | false,
+  redact: Redaction,
 ): Promise<Executed | undefined> {
   await emptyStack;
   const running = next();
@@ -41,7 +43,8 @@ export async function execute(
     return { running, outcome: outcomeOf(result, task, redact) };
   } catch (thrown) {
     if (running.abortedBy instanceof ShutdownAbort) return { running, outcome: { kind: 'aborted' } };
-    return { running, outcome: { kind: 'failed', failure: failureOf(thrown, cleanerFor(task, redact)) } };
+    const failure = failureOf(thrown, cleanerFor(task, redact), HERE);
+    return { running, outcome: { kind: 'failed', failure } };
   }
 }
 
@@ -54,7 +57,7 @@ export function giveUp(running: RunningTask): Outcome {
 
 const SUCCEEDED: Outcome = { kind: 'succeeded' };
 
-function outcomeOf(result: unknown, task: ClaimedTask, redact: Redact | false): Outcome {
+function outcomeOf(result: unknown, task: ClaimedTask, redact: Redaction): Outcome {
   if (result instanceof Error) throw result;
   if (!RedoResult.is(result)) return SUCCEEDED;
   const { verdict } = result;
@@ -70,5 +73,5 @@ function outcomeOf(result: unknown, task: ClaimedTask, redact: Redact | false): 
   }
 }
 
-const cleanerFor = ({ id, redoTaskId, reqParam }: ClaimedTask, redact: Redact | false): Clean =>
+const cleanerFor = ({ id, redoTaskId, reqParam }: ClaimedTask, redact: Redaction): Clean =>
   cleanerOf(redact, () => ({ id, redoTaskId, params: decodeParams(reqParam) }));

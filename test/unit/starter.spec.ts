@@ -120,13 +120,26 @@ test.each([
   expect(await adding(dialect, lose)).toBe('unknown: lost');
 });
 
-test('the stack of what a handler throws shows the handler, and one line of the engine', async () => {
-  const callPartner = () => {
-    throw new Error('the partner is down');
-  };
-  await adding(mysqlDialect, () => rowsOf(mysqlDialect), { ...TYPE, handle: callPartner });
+test.each([
+  [
+    'at once',
+    () => {
+      throw new Error('the partner is down');
+    },
+    'at Object.handle',
+  ],
+  [
+    'later',
+    async function callPartner() {
+      await Promise.resolve();
+      throw new Error('the partner is down');
+    },
+    'at Object.callPartner [as handle]',
+  ],
+])('the stack of what a handler throws %s shows the handler alone', async (_, handle, call) => {
+  await adding(mysqlDialect, () => rowsOf(mysqlDialect), { ...TYPE, handle });
   await turnOfTheEventLoop();
   const outcome = life.running.get(7)?.outcome as Extract<Outcome, { kind: 'failed' }>;
   const lines = outcome.failure.stack?.split('\n').map((line) => line.trim().split(' (')[0]);
-  expect(lines).toEqual(['Error: the partner is down', 'at Object.callPartner [as handle]', 'at execute']);
+  expect(lines).toEqual(['Error: the partner is down', call]);
 });
