@@ -5,10 +5,10 @@ import type { Appetite } from '../store/claim.js';
 import { type FreeSight, MANY, NOBODY_ELSE } from '../store/free.sight.js';
 import type { Place } from '../store/place.js';
 import type { Wanted } from '../store/sight.js';
-import type { ClaimedTask } from '../store/task.row.js';
 import { DatabaseClock } from './database.clock.js';
 import { DueTypes } from './due.types.js';
 import { Frontier } from './frontier.js';
+import type { Waiting } from './keeping.js';
 import { Pace } from './pace.js';
 import type { HeldTask } from './task.in.hand.js';
 import type { WorkerLife } from './worker.life.js';
@@ -17,8 +17,6 @@ import type { WorkerLife } from './worker.life.js';
 const LONGEST_HOLD = 1_000;
 /** Known moments further ahead than this are left to the schedule, ms. */
 const HORIZON = 60_000;
-/** What is due again within this time is not worth another claim, ms. */
-const SOON = 50;
 /** What claims may have missed is looked for by then, ms. */
 const MISSED_FOR = 1_000;
 /** Each type costs a claim a SELECT, so that it asks for so many at the most. */
@@ -107,7 +105,12 @@ export class Backlog {
 
   /** Nothing is due, as far as is known, but what is paused. */
   get isEmpty(): boolean {
-    return [...this.due.now()].every((type) => this.paused.has(type));
+    return this.waitingTypes().length === 0;
+  }
+
+  waiting(life: WorkerLife): Waiting {
+    const { batchSize, concurrency } = this.options;
+    return { types: new Set(this.waitingTypes()), room: batchSize - concurrency - life.held.size };
   }
 
   /** A type is known not to be paused as long as nobody has knocked more often than this; undefined: it is not known, or is paused. */
@@ -161,8 +164,7 @@ export class Backlog {
   appetite(life: WorkerLife): Appetite | undefined {
     const total = this.room(life);
     const perType = new Map<string, number>();
-    const due = [...this.due.now()].filter((type) => !this.paused.has(type));
-    const asked = this.nextInTurn(due.filter((type) => this.roomFor(type, life, total) > 0));
+    const asked = this.nextInTurn(this.waitingTypes().filter((type) => this.roomFor(type, life, total) > 0));
     // What is not taken was read for nothing; what is left of a type is asked for next.
     const twiceItsShare = Math.min(total, Math.ceil((2 * total) / asked.length));
     for (const type of asked) perType.set(type, this.roomFor(type, life, twiceItsShare));
@@ -183,11 +185,6 @@ export class Backlog {
     // With one slot tasks follow one another strictly; with more, what has ended may wait to be settled, but not for ever.
     const mostUnsettled = concurrency === 1 ? 1 : batchSize;
     return Math.min(concurrency - life.active, mostUnsettled - life.unsettled);
-  }
-
-  /** Whether a task that is due again in `delay` ms may stay in hand until then. One that expires is judged by the database. */
-  isSoon({ expireTime }: ClaimedTask, delay: number): boolean {
-    return delay <= SOON && (expireTime === null || expireTime > this.clock.now() + SOON);
   }
 
   /** Held tasks to hand back: they waited too long, their type is paused, or they expired and the database must judge. */
@@ -218,6 +215,10 @@ export class Backlog {
     const later = sorted.filter((type) => type > this.lastAsked);
     const earlier = sorted.filter((type) => type <= this.lastAsked);
     return [...later, ...earlier].slice(0, TYPES_AT_ONCE);
+  }
+
+  private waitingTypes(): string[] {
+    return [...this.due.now()].filter((type) => !this.paused.has(type));
   }
 
   private roomFor(redoTaskId: string, life: WorkerLife, total: number): number {

@@ -3,10 +3,10 @@ import { RedoEvents } from '../redo.events.js';
 import { REDO_OPTIONS, type ResolvedRedoOptions } from '../redo.options.js';
 import { type Database, REDO_DATABASE } from '../store/database.js';
 import { handBack, settle, type Settled, type Settling } from '../store/settle.js';
-import type { Settlement } from '../store/settlement.js';
 import type { Turn } from '../store/turn.js';
 import { Backlog } from './backlog.js';
 import { DatabaseClock } from './database.clock.js';
+import { type Keeps, keepsWhatIsSoon } from './keeping.js';
 import { PassesUnderWay } from './redrive.pass.js';
 import { inPlainWords, settledAgain, settlementOf } from './retry.policy.js';
 import { tellSettled, type Told } from './settlement.events.js';
@@ -44,7 +44,7 @@ export class Settler {
   /** Settles everything that ended and that no other settling has. */
   async settle(life: WorkerLife): Promise<void> {
     const leaving = life.takeToSettle();
-    const ended = this.ended(life, leaving, this.mayKeep);
+    const ended = this.ended(life, leaving, this.keeping(life));
     const turn = life.turns.next();
     try {
       const sentAt = performance.now();
@@ -135,7 +135,7 @@ export class Settler {
     };
   }
 
-  private ended(life: WorkerLife, leaving: readonly (HeldTask | RunningTask)[], mayKeep = false): Ended[] {
+  private ended(life: WorkerLife, leaving: readonly (HeldTask | RunningTask)[], keeps?: Keeps): Ended[] {
     const stamp = { time: this.clock.now(), host: life.identity.host };
     const ended: Ended[] = [];
     for (const each of leaving) {
@@ -146,21 +146,15 @@ export class Settler {
           : each.verdict;
       if (!told) continue;
       const settlement = this.refused ? inPlainWords(told, this.refused, stamp) : told;
-      const kept = mayKeep && this.keeps(each, settlement) ? each : undefined;
+      const kept = keeps?.(each, settlement) ? each : undefined;
       ended.push({ task, settlement, kept });
     }
     return ended;
   }
 
-  /** Nothing else waits to be claimed, whose place it would take; nor is the row written in other words than it is known in. */
-  private get mayKeep(): boolean {
-    return this.backlog.isEmpty && this.refused === undefined;
-  }
-
-  /** Where an earlier try may have been committed, somebody else may have claimed it since. */
-  private keeps(each: HeldTask | RunningTask, settlement: Settlement): each is RunningTask {
-    const isFirstTry = each instanceof RunningTask && each.tries === 1;
-    return isFirstTry && settlement.kind === 'again' && this.backlog.isSoon(each.task, settlement.delay);
+  private keeping(life: WorkerLife): Keeps | undefined {
+    const isWrittenAsKnown = this.refused === undefined;
+    return isWrittenAsKnown ? keepsWhatIsSoon(this.backlog.waiting(life), this.clock.now()) : undefined;
   }
 
   private isSettled(life: WorkerLife, ended: Ended): void {

@@ -37,7 +37,7 @@ export interface Rules {
   readonly pausesReadLast: boolean;
   /** What is paused is not forgotten for a look that is older (`rememberPaused` in lib/redrive/backlog.ts). */
   readonly newestPauseCounts: boolean;
-  /** A settlement that may have been committed before keeps nothing: it was free meanwhile (`keeps` in lib/redrive/settler.ts). */
+  /** A settlement that may have been committed before keeps nothing: it was free meanwhile (lib/redrive/keeping.ts). */
   readonly keptByTheFirstTry: boolean;
   /** What is kept counts as read when it was read, not when it was settled (`keep` in lib/redrive/worker.life.ts). */
   readonly keptAsRead: boolean;

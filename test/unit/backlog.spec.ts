@@ -3,19 +3,23 @@ import type { RedoHandlerRegistry } from '../../lib/handlers/handler.registry.js
 import { resolveOptions } from '../../lib/redo.options.js';
 import { Backlog } from '../../lib/redrive/backlog.js';
 import { DatabaseClock } from '../../lib/redrive/database.clock.js';
+import type { WorkerLife } from '../../lib/redrive/worker.life.js';
 import { type FreeSight, NOBODY_ELSE } from '../../lib/store/free.sight.js';
-import type { ClaimedTask } from '../../lib/store/task.row.js';
 
-test('a task that is due again soon may stay in hand, unless it expires about then', () => {
-  const clock = new DatabaseClock();
-  const backlog = new Backlog(resolveOptions('app', {}), {} as RedoHandlerRegistry, clock);
-  const isSoon = (delay: number, expiresIn = Infinity) =>
-    backlog.isSoon(
-      { expireTime: expiresIn === Infinity ? null : clock.now() + expiresIn } as ClaimedTask,
-      delay,
-    );
-  expect([isSoon(0), isSoon(50), isSoon(51)]).toEqual([true, true, false]);
-  expect([isSoon(1, 40), isSoon(1, 3_600_000)]).toEqual([false, true]);
+test('beside what waits there is room for more than can run at once, but for what is held', () => {
+  const registry = { handled: () => ({}) } as unknown as RedoHandlerRegistry;
+  const options = resolveOptions('app', { concurrency: 10, batchSize: 30 });
+  const backlog = new Backlog(options, registry, new DatabaseClock());
+  const waiting = (held: number) =>
+    backlog.waiting({
+      held: new Map(Array.from({ length: held }, (_, id) => [id, {}])),
+    } as unknown as WorkerLife);
+  expect(waiting(0)).toEqual({ types: new Set(), room: 20 });
+  backlog.expect('job');
+  backlog.expect('later', 60_000);
+  expect(waiting(15)).toEqual({ types: new Set(['job']), room: 5 });
+  backlog.rememberPaused(new Set(['job']), 1);
+  expect(waiting(0).types).toEqual(new Set());
 });
 
 test('a look whose answer comes late does not forget a pause that was read after it', () => {

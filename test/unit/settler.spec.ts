@@ -49,7 +49,8 @@ async function heldAfter(
     return answer;
   };
   const database = { dialect: mysqlDialect, transaction } as unknown as Database;
-  const backlog = { isEmpty: mayKeep, isSoon: () => true, expect: () => {} } as unknown as Backlog;
+  const waiting = () => ({ types: new Set(mayKeep ? [] : ['other']), room: 0 });
+  const backlog = { waiting, expect: () => {} } as unknown as Backlog;
   const events = { emit: () => {} } as unknown as RedoEvents;
   const settler = new Settler(
     database,
@@ -69,7 +70,7 @@ test('what is tried again soon is held by the same COMMIT, as it is now and by t
   expect(life.running.size).toBe(0);
 });
 
-test('not while something waits to be claimed', async () => {
+test('not while another type waits', async () => {
   expect(await heldAfter([PENDING], { mayKeep: false })).toEqual({});
   expect(life.isEmpty).toBe(true);
 });
