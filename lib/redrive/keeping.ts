@@ -27,7 +27,9 @@ export function keepsWhatIsSoon({ types, room }: Waiting, now: number): Keeps {
     const isFirstTime = held.dueAt === undefined;
     const hasOwnLimit = type.policy.concurrency !== undefined;
     const isOnlyType = types.size === 1 && types.has(type.redoTaskId);
-    return isFirstTime && !hasOwnLimit && isOnlyType && (left -= 1) >= 0;
+    if (!isFirstTime || hasOwnLimit || !isOnlyType || left <= 0) return false;
+    left -= 1;
+    return true;
   };
   return (each, settlement): each is RunningTask => {
     if (!(each instanceof RunningTask) || settlement.kind !== 'again') return false;
