@@ -1,3 +1,4 @@
+import { parse } from 'node:path';
 import { inspect, types } from 'node:util';
 import type { Clean } from '../redaction.js';
 import { unspeakable } from '../redo.messages.js';
@@ -35,9 +36,15 @@ function stackOf(error: Error, caller: string | undefined): string | null {
   return firstLines(caller === undefined ? stack : above(caller, stack), STACK_LINES);
 }
 
-/** The file in which an error was made, as stacks name it: source maps and test runners have their say in that. */
-export const fileOf = ({ stack }: Error): string | undefined =>
-  stack?.match(/^ {4}at (?:[^(\n]* \()?(.+):\d+:\d+\)?$/m)?.[1];
+/**
+ * The file in which an error was made, as stacks name it: source maps and test runners have their say in that.
+ *
+ * @param name without its folder and its ending; undefined: it is another
+ */
+export function fileOf({ stack }: Error, name: string): string | undefined {
+  const file = stack?.match(/^ {4}at (?:[^(\n]* \()?(.+):\d+:\d+\)?$/m)?.[1];
+  return file && parse(file).name === name ? file : undefined;
+}
 
 function above(file: string, stack: string): string {
   const firstCall = stack.indexOf(CALL);

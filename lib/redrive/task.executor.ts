@@ -12,7 +12,8 @@ export class ShutdownAbort extends Error {
   override readonly name = 'AbortError';
 }
 
-const HERE = fileOf(new Error());
+/** Undefined in a bundle, where handlers may be in the same file. */
+const HERE = fileOf(new Error(), 'task.executor');
 
 export interface Executed {
   readonly running: RunningTask;

@@ -36,17 +36,21 @@ test('a stored stack has six lines at the most', () => {
 });
 
 test.each<[stack: string | undefined, file: string | undefined]>([
-  ['Error\n    at file:///app/some%20file.js:16:14\n    at async main.js:1:1', 'file:///app/some%20file.js'],
-  ['Error: at\n    at execute (/app/my files/a (b).js:16:14)', '/app/my files/a (b).js'],
-  ['Error\n    at C:\\app\\a.js:16:14', 'C:\\app\\a.js'],
+  [
+    'Error\n    at file:///app/some%20file/a.js:16:14\n    at async main.js:1:1',
+    'file:///app/some%20file/a.js',
+  ],
+  ['Error: at\n    at execute (/app/my files (b)/a.ts:16:14)', '/app/my files (b)/a.ts'],
+  ['Error\n    at C:/app/a.js:16:14', 'C:/app/a.js'],
+  ['Error\n    at execute (/app/bundle.js:16:14)', undefined],
   ['Error', undefined],
   [undefined, undefined],
-])('the file that made an error with the stack %j is %j', (stack, file) => {
-  expect(fileOf(Object.assign(new Error(), { stack }))).toBe(file);
+])('the file a that made an error with the stack %j is %j', (stack, file) => {
+  expect(fileOf(Object.assign(new Error(), { stack }), 'a')).toBe(file);
 });
 
 test('the file that made an error is named as its other stacks name it', () => {
-  const here = fileOf(new Error());
+  const here = fileOf(new Error(), 'failure.spec');
   expect(here).toMatch(/failure\.spec\.[jt]s$/);
   expect(stackOf((new Error('no').stack ?? '').split('\n'), here)).toEqual(['Error: no']);
 });
