@@ -45,7 +45,7 @@ function masked(text: string, paths: ReadonlyMap<string, string>): string {
     (one, other) => other - one,
   );
   const firsts = new Set([...paths.keys()].map((form) => form[0]));
-  let masked = '';
+  let cleaned = '';
   let at = 0;
   for (let index = 0; index < text.length;) {
     const length =
@@ -54,11 +54,11 @@ function masked(text: string, paths: ReadonlyMap<string, string>): string {
         : undefined;
     if (length === undefined) index += 1;
     else {
-      masked += `${text.slice(at, index)}[${paths.get(text.slice(index, index + length))}]`;
+      cleaned += `${text.slice(at, index)}[${paths.get(text.slice(index, index + length))}]`;
       at = index += length;
     }
   }
-  return masked + text.slice(at);
+  return cleaned + text.slice(at);
 }
 
 /** Shorter values are too common to tell anything, and to be told from other words. */
